@@ -1,0 +1,63 @@
+"""Pruning in many small steps, as one total order of the weights."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from effective_sparsity.errors import UserError
+from effective_sparsity.pruning.ranking import n_at_compression
+
+
+def removal_order(
+    n_weights: int,
+    compression: float,
+    n_steps: int,
+    saliency: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Priorities 1..n_weights of weights that are removed step by step, on an exponential schedule.
+
+    After step t of T, n_weights * compression^(-t / T) weights are left (Tanaka et al. 2020, algorithm 1). A
+    weight that is removed later has a higher priority; within a step, and among those left at the end, the
+    more salient has. Of equally salient weights the earlier is kept longer.
+
+    Args:
+        n_weights: number of weights.
+        compression: n_weights over the number left at the end.
+        n_steps: T.
+        saliency: from the mask so far, bool (n_weights,), to the saliency of each weight, (n_weights,);
+            larger is kept longer, entries of removed weights are not read.
+
+    Raises:
+        UserError: a saliency of a weight that is left is not finite.
+    """
+    priority = np.empty(n_weights, np.int32)
+    mask = np.ones(n_weights, bool)
+    left = np.arange(n_weights)
+    for step in range(1, n_steps + 1):
+        scores = saliency(mask)[left]
+        if not np.isfinite(scores).all():
+            raise UserError(
+                f"pruning step {step} of {n_steps} to compression {compression:g}: saliencies are not finite "
+                f"numbers; the network over- or underflows even in float64"
+            )
+        n_left = n_at_compression(n_weights, compression ** (step / n_steps))
+        removed = _least(scores, len(left) - n_left)
+        n_gone = n_weights - len(left)
+        priority[left[removed]] = np.arange(n_gone + 1, n_gone + 1 + len(removed))
+        mask[left[removed]] = False
+        stays = np.ones(len(left), bool)
+        stays[removed] = False
+        left, scores = left[stays], scores[stays]
+    priority[left[_least(scores, len(left))]] = np.arange(n_weights - len(left) + 1, n_weights + 1)
+    return priority
+
+
+def _least(scores: np.ndarray, count: int) -> np.ndarray:
+    """Indices of the `count` least scores, least first; of equal scores the later index comes first."""
+    if count == 0:
+        return np.empty(0, np.int64)
+    largest_removed = np.partition(scores, count - 1)[count - 1]
+    below = np.flatnonzero(scores < largest_removed)
+    tied = np.flatnonzero(scores == largest_removed)[::-1][: count - len(below)]
+    chosen = np.concatenate([below, tied])
+    return chosen[np.lexsort((-chosen, scores[chosen]))]

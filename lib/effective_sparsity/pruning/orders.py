@@ -1,0 +1,38 @@
+"""Orders inside a layer: the rank of each weight, 1 kept longest."""
+
+import numpy as np
+
+# Names the random streams of this module among all that start from a study's seed.
+_RANDOM_ORDER = 1
+
+
+def by_score(scores: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Ranks by falling score; of equal scores the earlier weight ranks first. Shapes as in `scores`."""
+    return {
+        name: _ranks(np.argsort(-score.reshape(-1), kind="stable"), score) for name, score in scores.items()
+    }
+
+
+def at_random(weights: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
+    """A random order of each layer; all pruners of a seed share it, so they differ in their quotas alone."""
+    return {
+        name: _ranks(np.random.default_rng([seed, _RANDOM_ORDER, layer]).permutation(weight.size), weight)
+        for layer, (name, weight) in enumerate(weights.items())
+    }
+
+
+def redistribute(scores: dict[str, np.ndarray], ranks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The scores of each layer handed out anew: the weight of rank r gets the r-th largest.
+
+    Every threshold keeps as many weights of a layer as before, but those that `ranks` prefers.
+    """
+    return {
+        name: np.sort(score.reshape(-1))[::-1][ranks[name] - 1]  # indexing gives the shape of the ranks
+        for name, score in scores.items()
+    }
+
+
+def _ranks(best_first: np.ndarray, like: np.ndarray) -> np.ndarray:
+    rank = np.empty(like.size, np.int64)
+    rank[best_first] = np.arange(1, like.size + 1)
+    return rank.reshape(like.shape)

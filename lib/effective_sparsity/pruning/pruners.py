@@ -1,0 +1,138 @@
+"""The pruners of the study (no torch until one of them runs).
+
+A new pruner is a function from `Inputs` to scores, and one entry in `PRUNERS`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib import import_module
+
+import numpy as np
+
+from effective_sparsity.datasets.store import Dataset
+from effective_sparsity.networks.registry import Network
+from effective_sparsity.pruning import allocations
+from effective_sparsity.pruning.magnitude import lamp, magnitude
+from effective_sparsity.pruning.orders import at_random, by_score, redistribute
+
+Layers = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a pruner may look at.
+
+    Attributes:
+        network: the architecture.
+        initial: its whole initial state, by name as in the model's state_dict.
+        prunable: names of the prunable weights, in the order of the layers.
+        seed: the study's seed of this replicate.
+        dataset: training data; None unless the pruner `needs_data`.
+        trained: prunable weights after dense training; None unless the pruner `needs_trained`.
+        borrowed: priorities of the pruner whose quotas are used, if `borrows`.
+        compression: the target; None unless the pruner is `iterative`.
+        snip_loss: "cross-entropy" or "linear" (see `saliencies`).
+    """
+
+    network: Network
+    initial: Layers
+    prunable: tuple[str, ...]
+    seed: int
+    dataset: Dataset | None = None
+    trained: Layers | None = None
+    borrowed: Layers | None = None
+    compression: float | None = None
+    snip_loss: str = "cross-entropy"
+
+    @cached_property
+    def weights(self) -> Layers:
+        """The initial prunable weights."""
+        return {name: self.initial[name] for name in self.prunable}
+
+    @cached_property
+    def n_weights(self) -> int:
+        """The count of all prunable weights, N."""
+        return sum(weight.size for weight in self.weights.values())
+
+    def having(self, **more) -> "Inputs":
+        """These inputs with more of them given."""
+        return replace(self, **more)
+
+    def model(self):
+        """A new model (torch.nn.Module) with the initial weights."""
+        from effective_sparsity.networks.state import with_state
+
+        return with_state(self.network.build(), self.initial)
+
+
+@dataclass(frozen=True)
+class Pruner:
+    """A ranking method.
+
+    Attributes:
+        scores: from `Inputs` to a score for every prunable weight; larger is kept longer.
+        family: "random", "magnitude" or "initialisation": the figure it belongs to.
+        needs_data, needs_trained: which inputs it reads beside the initial weights.
+        borrows: name of the pruner whose layerwise quotas it uses.
+        iterative: whether its ranking depends on the target compression.
+        convolutional_only: whether it is undefined for networks without convolutions.
+    """
+
+    scores: Callable[[Inputs], Layers]
+    family: str = field(kw_only=True)
+    needs_data: bool = False
+    needs_trained: bool = False
+    borrows: str | None = None
+    iterative: bool = False
+    convolutional_only: bool = False
+
+
+def _random(allocation: allocations.Allocation, **facts) -> Pruner:
+    def scores(inputs: Inputs) -> Layers:
+        return allocation(at_random(inputs.weights, inputs.seed))
+
+    return Pruner(scores, family="random", **facts)
+
+
+def _random_with_quotas_of(lender: str, **facts) -> Pruner:
+    def scores(inputs: Inputs) -> Layers:
+        return redistribute(inputs.borrowed, at_random(inputs.weights, inputs.seed))
+
+    return Pruner(scores, family="random", borrows=lender, **facts)
+
+
+def _magnitude(allocation: allocations.Allocation, **facts) -> Pruner:
+    def scores(inputs: Inputs) -> Layers:
+        return allocation(by_score(magnitude(inputs.trained)))
+
+    return Pruner(scores, family="magnitude", needs_trained=True, **facts)
+
+
+def _saliency(function: str, **facts) -> Pruner:
+    def scores(inputs: Inputs) -> Layers:
+        saliencies = import_module("effective_sparsity.pruning.saliencies")
+        return getattr(saliencies, function)(inputs)
+
+    return Pruner(scores, family="initialisation", **facts)
+
+
+PRUNERS: dict[str, Pruner] = {
+    "random-uniform": _random(allocations.uniform),
+    "random-uniform-plus": _random(allocations.uniform_plus, convolutional_only=True),
+    "random-erk": _random(allocations.erk),
+    "random-igq": _random(allocations.igq),
+    "random-snip": _random_with_quotas_of("snip"),
+    "random-synflow": _random_with_quotas_of("synflow", iterative=True),
+    "magnitude-global": Pruner(
+        lambda inputs: magnitude(inputs.trained), family="magnitude", needs_trained=True
+    ),
+    "magnitude-uniform": _magnitude(allocations.uniform),
+    "magnitude-uniform-plus": _magnitude(allocations.uniform_plus, convolutional_only=True),
+    "magnitude-erk": _magnitude(allocations.erk),
+    "magnitude-igq": _magnitude(allocations.igq),
+    "lamp": Pruner(lambda inputs: lamp(inputs.trained), family="magnitude", needs_trained=True),
+    "snip": _saliency("snip", needs_data=True),
+    "snip-iterative": _saliency("snip_iterative", needs_data=True, iterative=True),
+    "synflow": _saliency("synflow", iterative=True),
+}

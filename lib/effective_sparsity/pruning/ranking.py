@@ -1,0 +1,117 @@
+"""A pruner is a ranking: the order in which weights are kept, and the subnetworks that follow from it.
+
+Scores become *priorities*: the numbers 1 to N, larger kept longer, N the count of all prunable weights.
+With the *effective* priority of each weight beside its priority (see `effective_sparsity.connectivity`), the
+subnetwork that keeps all priorities of at least t has the weights of effective priority at least t active,
+whatever t: every compression, direct or effective, is a threshold.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from effective_sparsity.errors import UserError
+
+Criterion = Literal["direct", "effective"]
+CRITERIA: tuple[Criterion, ...] = ("direct", "effective")
+
+
+def n_at_compression(n_weights: int, compression: float) -> int:
+    """Weights that are left of `n_weights` at `compression`, rounded half up."""
+    return int(np.floor(n_weights / compression + 0.5))
+
+
+def as_compression(n_weights: int, n_left: int) -> float:
+    """n_weights / n_left; infinite if nothing is left."""
+    return n_weights / n_left if n_left else float("inf")
+
+
+def flatten(tensors: dict[str, np.ndarray]) -> np.ndarray:
+    """All entries of `tensors` in one vector, in the order of the dictionary."""
+    return np.concatenate([np.asarray(tensor).reshape(-1) for tensor in tensors.values()])
+
+
+def unflatten(vector: np.ndarray, like: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The inverse of `flatten`: views of `vector` with the names and shapes of `like`."""
+    ends = np.cumsum([np.prod(tensor.shape, dtype=int) for tensor in like.values()])
+    pieces = np.split(vector, ends[:-1])
+    return {name: piece.reshape(like[name].shape) for name, piece in zip(like, pieces, strict=True)}
+
+
+def priorities(scores: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The priority of every weight, int32, from scores of which larger are kept longer.
+
+    Ties are broken by index: of equal scores the earlier weight is kept longer.
+
+    Raises:
+        UserError: a score is not a number.
+    """
+    for name, score in scores.items():
+        if np.isnan(score).any():
+            raise UserError(f"scores of {name}: {np.isnan(score).sum()} are NaN; a ranking needs numbers")
+    best_first = np.argsort(-flatten(scores), kind="stable")
+    priority = np.empty(len(best_first), np.int32)
+    priority[best_first] = np.arange(len(best_first), 0, -1, dtype=np.int32)
+    return unflatten(priority, scores)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Priorities of all prunable weights with their effective priorities.
+
+    Attributes:
+        priority: int32, a permutation of 1..N over all layers, by parameter name.
+        effective: int32, the effective priorities; 0 for a weight on no path of the unpruned network.
+        floor: fewest weights that the pruner can keep (uniform+ never prunes some of them).
+        ceiling: most weights that it can keep; N unless the pruner always removes some.
+    """
+
+    priority: dict[str, np.ndarray]
+    effective: dict[str, np.ndarray]
+    floor: int = 0
+    ceiling: int | None = None
+
+    @cached_property
+    def n_weights(self) -> int:
+        """N."""
+        return sum(priority.size for priority in self.priority.values())
+
+    @cached_property
+    def _effective_best_first(self) -> np.ndarray:
+        return np.sort(flatten(self.effective))[::-1]
+
+    def n_kept(self, threshold: int) -> int:
+        """Weights kept at `threshold`: those of at least that priority."""
+        return self.n_weights - threshold + 1
+
+    def n_active(self, threshold: int) -> int:
+        """Active weights at `threshold`."""
+        worst_first = self._effective_best_first[::-1]
+        return self.n_weights - int(np.searchsorted(worst_first, threshold, side="left"))
+
+    def threshold(self, criterion: Criterion, compression: float) -> int | None:
+        """The threshold at a target compression, or None if no subnetwork of this ranking reaches it.
+
+        Direct pruning keeps `n_at_compression` weights. Effective pruning keeps the fewest weights of which
+        at least that many are active, so effective sparsity never exceeds its target.
+        """
+        n_target = n_at_compression(self.n_weights, compression)
+        if criterion == "direct":
+            threshold = self.n_weights - n_target + 1
+        elif n_target == 0:
+            threshold = self.n_weights + 1
+        else:
+            threshold = int(self._effective_best_first[n_target - 1])
+        ceiling = self.n_weights if self.ceiling is None else self.ceiling
+        reachable = threshold > 0 and self.floor <= self.n_kept(threshold) <= ceiling
+        return threshold if reachable else None
+
+    def kept(self, threshold: int) -> dict[str, np.ndarray]:
+        """Boolean masks of the kept weights."""
+        return {name: priority >= threshold for name, priority in self.priority.items()}
+
+    def active(self, threshold: int) -> dict[str, np.ndarray]:
+        """Boolean masks of the active weights."""
+        return {name: priority >= threshold for name, priority in self.effective.items()}

@@ -1,0 +1,116 @@
+"""Gradient scores against their definitions, written out."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from effective_sparsity.networks.prunable import kernels
+from effective_sparsity.pruning import saliencies
+from effective_sparsity.pruning.pruners import PRUNERS
+from effective_sparsity.pruning.ranking import flatten, priorities
+
+
+def logits_of(model, images, dataset):
+    pixels = torch.from_numpy(images).double() / 255
+    return model((pixels - dataset.mean[0]) / dataset.std[0])
+
+
+def samples_seen(monkeypatch) -> list:
+    """What the pruner draws, recorded."""
+    seen = []
+    real = saliencies._batches
+
+    def recorded(*arguments):
+        for batch in real(*arguments):
+            seen.append(batch)
+            yield batch
+
+    monkeypatch.setattr(saliencies, "_batches", recorded)
+    return seen
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "linear"])
+def test_snip_is_the_absolute_gradient_with_respect_to_a_gate_on_each_weight(inputs, loss, monkeypatch):
+    seen = samples_seen(monkeypatch)
+    scores = saliencies.snip(inputs.having(snip_loss=loss))
+    assert [len(labels) for _, labels in seen] == [128, 128]  # of 300 samples, whole minibatches
+
+    model = inputs.model().double().train()
+    gates = {name: torch.ones_like(weight, requires_grad=True) for name, weight in kernels(model).items()}
+    gated = {name: weight.detach() * gates[name] for name, weight in kernels(model).items()}
+    for images, labels in seen:
+        logits = torch.func.functional_call(model, gated, (images.double(),))
+        chosen = logits.softmax(1)[torch.arange(len(labels)), labels]
+        total = (-chosen.log() if loss == "cross-entropy" else 1 - chosen).mean()
+        total.backward(retain_graph=True)
+    for name, gate in gates.items():
+        expected = gate.grad.abs().numpy()
+        assert np.allclose(scores[name], expected, rtol=1e-3, atol=1e-4 * expected.max())
+
+
+def test_snip_sees_normalised_images_each_at_most_once(inputs, dataset, monkeypatch):
+    seen = samples_seen(monkeypatch)
+    saliencies.snip(inputs)
+    images = torch.cat([images for images, _ in seen])
+    everything = (torch.from_numpy(dataset.train_images).float() / 255 - 0.5) / 0.25
+    distances = torch.cdist(images.flatten(1), everything.flatten(1))
+    assert distances.min(1).values.max() < 0.1
+    assert len(set(distances.argmin(1).tolist())) == len(images)
+
+
+def test_snip_iterative_in_one_step_ranks_as_snip_on_one_batch(inputs, monkeypatch):
+    monkeypatch.setattr(saliencies, "SNIP_STEPS", 1)
+    seen = samples_seen(monkeypatch)
+    order = saliencies.snip_iterative(inputs)
+    ((images, labels),) = seen
+    model = inputs.model().train()
+    nn.functional.cross_entropy(model(images), labels).backward()
+    scores = {name: (weight * weight.grad).abs().detach().numpy() for name, weight in kernels(model).items()}
+    assert np.array_equal(flatten(order), flatten(priorities(scores)))
+
+
+def test_snip_iterative_takes_a_fresh_batch_in_each_step(inputs, monkeypatch):
+    monkeypatch.setattr(saliencies, "SNIP_STEPS", 4)
+    seen = samples_seen(monkeypatch)
+    saliencies.snip_iterative(inputs)
+    assert len(seen) == 4
+    assert not any(torch.equal(seen[0][0], images) for images, _ in seen[1:3])
+
+
+def test_synflow_scores_are_sums_over_paths(inputs, monkeypatch):
+    """The flow through a weight is the sum, over all paths through it, of the products of their |weights|."""
+    monkeypatch.setattr(saliencies, "SYNFLOW_STEPS", 1)
+    first, second, third = (np.abs(weight.astype(np.float64)) for weight in inputs.weights.values())
+    into_second = first.sum(1)
+    into_third = second @ into_second
+    beyond_second = third.sum(0)
+    beyond_first = beyond_second @ second
+    flows = {
+        "fc1.weight": first * beyond_first[:, None],
+        "fc2.weight": second * into_second * beyond_second[:, None],
+        "fc3.weight": third * into_third,
+    }
+    order = flatten(saliencies.synflow(inputs))
+    flows = flatten(flows)
+    # Where two flows are equal to rounding, either order is right.
+    assert np.diff(flows[np.argsort(order)]).min() > -1e-12 * flows.max()
+
+
+@pytest.mark.parametrize("compression", [10, 100, 1000])
+def test_synflow_leaves_hardly_a_weight_off_all_paths(inputs, compression):
+    """The paper's claim 2: direct and effective compression agree to a few weights."""
+    order = saliencies.synflow(inputs.having(compression=float(compression)))
+    kept = {name: priority > 266_200 - round(266_200 / compression) for name, priority in order.items()}
+    first, second, third = kept.values()
+    alive_1 = first.any(1) & (second & third.any(0)[:, None]).any(0)
+    alive_2 = (second & alive_1).any(1) & third.any(0)
+    active = first[alive_1].sum() + second[np.ix_(alive_2, alive_1)].sum() + third[:, alive_2].sum()
+    assert sum(mask.sum() for mask in kept.values()) - active <= 5
+
+
+def test_pruning_leaves_the_initial_state_as_it_was(inputs):
+    before = {name: value.copy() for name, value in inputs.initial.items()}
+    PRUNERS["snip"].scores(inputs)
+    PRUNERS["synflow"].scores(inputs.having(compression=2.0))
+    assert all(np.array_equal(inputs.initial[name], value) for name, value in before.items())
