@@ -1,0 +1,79 @@
+"""Every figure of the study by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from effective_sparsity.figures.accuracy import (
+    accuracy_at_initialisation,
+    accuracy_magnitude_quotas,
+    accuracy_random_quotas,
+)
+from effective_sparsity.figures.effective_vs_direct import effective_vs_direct
+from effective_sparsity.figures.layer_density import layer_density
+from effective_sparsity.figures.pruner_order import pruner_order
+from effective_sparsity.figures.tables import Tables
+from effective_sparsity.figures.target_hits import target_hits
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A figure: the function that draws it, the names of the tables that it needs, and its caption."""
+
+    draw: Callable[[Tables], tuple[Figure, pd.DataFrame]]
+    tables: tuple[str, ...]
+    caption: str
+
+
+_ACCURACY = (
+    "Solid: effective pruning against effective compression; dashed: direct pruning against direct "
+    "compression, where networks without an active weight are at chance. A line stops where the pruner "
+    "reaches no further."
+)
+
+FIGURES = {
+    "effective_vs_direct": Entry(
+        effective_vs_direct,
+        ("curves", "subnetworks"),
+        "Effective against direct compression of every pruner; on the grey diagonal nothing is lost beyond "
+        "what was pruned. A mark on the upper edge, and the number behind a name, is the direct compression "
+        "from which on no weight is active in at least half of the seeds.",
+    ),
+    "accuracy_at_initialisation": Entry(
+        accuracy_at_initialisation,
+        ("subnetworks", "dense"),
+        f"Test accuracy of pruners at initialisation. {_ACCURACY}",
+    ),
+    "accuracy_random_quotas": Entry(
+        accuracy_random_quotas,
+        ("subnetworks", "dense"),
+        f"Test accuracy of random pruning with different layerwise quotas. {_ACCURACY}",
+    ),
+    "accuracy_magnitude_quotas": Entry(
+        accuracy_magnitude_quotas,
+        ("subnetworks", "dense"),
+        f"Test accuracy of magnitude pruning after training, with different layerwise quotas. {_ACCURACY}",
+    ),
+    "layer_density": Entry(
+        layer_density,
+        ("layers", "subnetworks"),
+        "Density of each layer after direct pruning with each quota: weights kept (dashed) and those of them "
+        "that are active (solid; absent from a layer where none is).",
+    ),
+    "target_hits": Entry(
+        target_hits,
+        ("subnetworks",),
+        "Distance of the effective compression reached from the one asked for, relative to it: direct "
+        "pruning (dashed; it stops where nothing is active) and effective pruning (solid). Exact hits lie on "
+        "the lower edge.",
+    ),
+    "pruner_order": Entry(
+        pruner_order,
+        ("subnetworks",),
+        "Left: pruners ranked by mean test accuracy when compared at equal direct and at equal effective "
+        "compression; tied pruners share a rank. Right: Kendall's tau between the two orders, beside the "
+        "agreement between seeds within the effective frame, which is what noise alone allows.",
+    ),
+}

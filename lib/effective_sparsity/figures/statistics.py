@@ -1,0 +1,41 @@
+"""Summaries over seeds."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+
+def half_width(values: pd.Series) -> float:
+    """Half width of Student's t 95 % confidence interval of a mean; NaN for fewer than two values."""
+    return float(_quantile(len(values)) * values.sem())
+
+
+def over_seeds(rows: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
+    """Mean of `value` with its 95 % t interval, for each group of rows with equal `keys`.
+
+    Returns:
+        Columns `keys`, mean, low, high (NaN for a single seed), seeds (how many values went in); by key.
+        Empty values are left out, groups without any value are absent.
+    """
+    groups = rows.dropna(subset=[value]).groupby(keys, sort=True)[value]
+    summary = groups.agg(mean="mean", error="sem", seeds="count").reset_index()
+    half = _quantile(summary.seeds) * summary.error
+    summary = summary.assign(low=summary["mean"] - half, high=summary["mean"] + half)
+    return summary[[*keys, "mean", "low", "high", "seeds"]]
+
+
+def _quantile(n):
+    return stats.t.ppf(0.975, np.subtract(n, 1))
+
+
+def median_over_seeds(rows: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
+    """Median, minimum and maximum of `value` for each group of rows with equal `keys`.
+
+    An infinite value counts as larger than all others, so the median is infinite when at least half of the
+    seeds are. (With an even number of seeds the median is the mean of the middle two.)
+
+    Returns:
+        Columns `keys`, median, low, high, seeds.
+    """
+    groups = rows.dropna(subset=[value]).groupby(keys, sort=True)[value]
+    return groups.agg(median="median", low="min", high="max", seeds="count").reset_index()

@@ -1,0 +1,54 @@
+"""What the figures need to know of the study's tables, beside their numbers."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from effective_sparsity.figures.style import ARCHITECTURES, panel_title
+
+Tables = Mapping[str, pd.DataFrame]
+
+PANEL = ["architecture", "dataset"]
+
+
+def panels(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Distinct pairs (architecture, data set), each of which gets a panel; small networks first."""
+    return sorted(set(zip(table.architecture, table.dataset, strict=True)), key=_size)
+
+
+def _size(panel: tuple[str, str]) -> tuple:
+    architecture, dataset = panel
+    known = list(ARCHITECTURES)
+    return (known.index(architecture) if architecture in known else len(known), architecture, dataset)
+
+
+def of_panel(table: pd.DataFrame, panel: tuple[str, str]) -> pd.DataFrame:
+    """Rows of one architecture and data set."""
+    architecture, dataset = panel
+    return table[(table.architecture == architecture) & (table.dataset == dataset)]
+
+
+def seeds_text(counts: pd.Series) -> str:
+    """How many seeds stand behind the points of a figure: "3 seeds", "1 to 3 seeds"."""
+    if counts.empty:
+        return "no data"
+    low, high = int(counts.min()), int(counts.max())
+    number = f"{high}" if low == high else f"{low} to {high}"
+    return f"{number} seed{'s' if high != 1 else ''}"
+
+
+def reduced_text(table: pd.DataFrame) -> str:
+    """One sentence that says where the study was reduced; empty for the full recipe on the full data."""
+    rows = table[table.reduced.notna() & (table.reduced != "")]
+    texts = dict.fromkeys(zip(rows.architecture, rows.dataset, rows.reduced, strict=True))
+    if not texts:
+        return ""
+    distinct = dict.fromkeys(text for _, _, text in texts)
+    if len(distinct) == 1 and panels(rows) == panels(table):
+        (text,) = distinct
+    else:
+        text = "; ".join(
+            f"{panel_title(architecture, dataset)}: {text}" for architecture, dataset, text in texts
+        )
+    names = ", ".join(dict.fromkeys(dataset for _, dataset, _ in texts))
+    return f"Reduced setting: {text} (data set {names})."

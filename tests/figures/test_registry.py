@@ -1,0 +1,184 @@
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from effective_sparsity.figures import FIGURES
+
+EVERY_FIGURE = pytest.mark.parametrize("name", FIGURES)
+
+
+def one_seed(tables):
+    return {name: table[table.seed == 0] for name, table in tables.items()}
+
+
+def one_pruner(tables):
+    return {name: t[t.pruner == "lamp"] if "pruner" in t else t for name, t in tables.items()}
+
+
+def unknown_pruner(tables):
+    return {
+        name: t.replace({"pruner": {"lamp": "my-pruner"}}) if "pruner" in t else t
+        for name, t in tables.items()
+    }
+
+
+def nothing_connected(tables):
+    return {
+        name: t.assign(
+            n_active=0, **({"effective_compression": np.inf} if "effective_compression" in t else {})
+        )
+        if "n_active" in t
+        else t
+        for name, t in tables.items()
+    }
+
+
+def nothing_trained(tables):
+    return {name: t.assign(test_accuracy=np.nan) if "test_accuracy" in t else t for name, t in tables.items()}
+
+
+def direct_only(tables):
+    return {name: t[t.criterion == "direct"] if "criterion" in t else t for name, t in tables.items()}
+
+
+def unreachable_beyond_100(tables):
+    unknown = [
+        "n_kept",
+        "n_active",
+        "direct_compression",
+        "effective_compression",
+        "test_accuracy",
+        "test_loss",
+    ]
+    out = dict(tables)
+    out["subnetworks"] = tables["subnetworks"].copy()
+    beyond = out["subnetworks"].target_compression > 101
+    out["subnetworks"][unknown] = out["subnetworks"][unknown].astype(float)
+    out["subnetworks"].loc[beyond, unknown] = np.nan
+    out["subnetworks"].loc[beyond, "status"] = "unreachable"
+    out["layers"] = tables["layers"][tables["layers"].target_compression <= 101]
+    return out
+
+
+def single_level(tables):
+    return {
+        name: t[t.target_compression.isin([10.0]) | t.target_compression.isna()]
+        if "target_compression" in t
+        else t
+        for name, t in tables.items()
+    }
+
+
+def no_rows(tables):
+    return {name: table.iloc[:0] for name, table in tables.items()}
+
+
+SPARSE = (
+    one_seed,
+    one_pruner,
+    unknown_pruner,
+    nothing_connected,
+    nothing_trained,
+    direct_only,
+    unreachable_beyond_100,
+    single_level,
+    no_rows,
+)
+
+
+def note_of(figure) -> str:
+    (note,) = [text.get_text() for text in figure.texts if text.get_gid() == "note"]
+    return note.replace("\n", " ")
+
+
+@EVERY_FIGURE
+def test_every_figure_says_what_was_reduced_and_how_many_seeds(name, tables):
+    figure, _ = FIGURES[name].draw(tables)
+    assert "4,000 MNIST training images, 2,000 of 96,000 steps (data set mnist-5k)" in note_of(figure)
+    assert "3 seeds" in note_of(figure)
+
+
+@EVERY_FIGURE
+def test_a_study_at_full_scale_is_not_called_reduced(name, tables):
+    for table in ("subnetworks", "dense"):
+        tables[table]["reduced"] = np.nan
+    figure, _ = FIGURES[name].draw(tables)
+    assert "educed" not in note_of(figure)
+
+
+@EVERY_FIGURE
+@pytest.mark.parametrize("thin_out", SPARSE, ids=lambda function: function.__name__)
+def test_missing_data_leave_gaps_but_never_crash(name, thin_out, tables):
+    figure, data = FIGURES[name].draw(thin_out(tables))
+    figure.canvas.draw()
+    assert isinstance(data, pd.DataFrame)
+
+
+@EVERY_FIGURE
+def test_five_networks_get_a_panel_each(name, five_networks):
+    figure, data = FIGURES[name].draw(five_networks)
+    assert data.architecture.nunique() == 5
+    texts = [text.get_text() for axes in figure.axes for text in (*axes.texts, axes.title, axes._left_title)]
+    assert texts.index("LeNet-300-100 on MNIST") < texts.index("ResNet-18 on Tiny-ImageNet")
+
+
+@EVERY_FIGURE
+def test_only_the_tables_that_are_named_are_read(name, tables):
+    FIGURES[name].draw({table: tables[table] for table in FIGURES[name].tables})
+
+
+@EVERY_FIGURE
+def test_the_tables_are_left_as_they_are(name, tables, study_tables):
+    FIGURES[name].draw(tables)
+    for table in tables:
+        pd.testing.assert_frame_equal(tables[table], study_tables[table])
+
+
+@EVERY_FIGURE
+def test_the_tables_may_come_from_files(name, tables, tmp_path):
+    for table in FIGURES[name].tables:
+        tables[table].to_csv(tmp_path / f"{table}.csv", index=False)
+    read = {table: pd.read_csv(tmp_path / f"{table}.csv") for table in FIGURES[name].tables}
+    _, data = FIGURES[name].draw(tables)
+    _, data_of_files = FIGURES[name].draw(read)
+    pd.testing.assert_frame_equal(data, data_of_files)
+
+
+@EVERY_FIGURE
+def test_no_text_leaves_the_page_or_covers_another(name, tables):
+    figure, _ = FIGURES[name].draw(tables)
+    figure.canvas.draw()
+    page = figure.bbox
+    texts = [t for axes in figure.axes for t in (*axes.texts, *axes.get_xticklabels(), axes._left_title)]
+    boxes = {t: t.get_window_extent() for t in (*texts, *figure.texts) if t.get_visible() and t.get_text()}
+    # Ticks outside the limits of an axis are not drawn.
+    boxes = {t: b for t, b in boxes.items() if t in figure.texts or t not in hidden_ticks(figure)}
+    for text, box in boxes.items():
+        assert box.x0 >= 0 and box.x1 <= page.x1 and box.y0 >= 0 and box.y1 <= page.y1, text.get_text()
+    for text, box in boxes.items():
+        for other, other_box in boxes.items():
+            assert text is other or not box.shrunk(0.98, 0.8).overlaps(other_box), (text, other)
+
+
+def hidden_ticks(figure) -> set:
+    return {
+        tick.label1
+        for axes in figure.axes
+        for tick in axes.xaxis.get_major_ticks()
+        if not min(axes.get_xlim()) <= tick.get_loc() <= max(axes.get_xlim())
+    }
+
+
+@EVERY_FIGURE
+def test_captions_are_sentences(name):
+    assert FIGURES[name].caption.endswith(".")
+
+
+def test_figures_do_without_torch_and_without_a_display():
+    code = (
+        "import sys, effective_sparsity.figures; assert not {'torch', 'matplotlib.pyplot'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,31 @@
+import math
+
+import numpy as np
+import pandas as pd
+
+from effective_sparsity.figures.statistics import half_width, median_over_seeds, over_seeds
+
+
+def test_the_interval_of_three_values_uses_students_t():
+    # Standard error of 1, 2, 3 is 1 / sqrt(3); t(0.975, 2 degrees of freedom) = 4.302653.
+    assert math.isclose(half_width(pd.Series([1.0, 2.0, 3.0])), 4.302653 / math.sqrt(3), rel_tol=1e-6)
+
+
+def test_one_seed_has_no_interval():
+    (row,) = over_seeds(pd.DataFrame({"a": ["x"], "v": [0.5]}), ["a"], "v").itertuples()
+    assert (row.mean, row.seeds) == (0.5, 1)
+    assert math.isnan(row.low) and math.isnan(row.high)
+
+
+def test_empty_values_do_not_count_as_seeds():
+    rows = pd.DataFrame({"a": ["x", "x", "x", "y"], "v": [0.4, 0.6, np.nan, np.nan]})
+    (row,) = over_seeds(rows, ["a"], "v").itertuples()
+    assert (row.a, row.mean, row.seeds) == ("x", 0.5, 2)
+
+
+def test_an_infinite_value_is_larger_than_all_others():
+    rows = pd.DataFrame({"a": list("xxxyyy"), "v": [1.0, 2.0, np.inf, 1.0, np.inf, np.inf]})
+    found = median_over_seeds(rows, ["a"], "v")
+    assert found["median"].tolist() == [2.0, np.inf]
+    assert found.low.tolist() == [1.0, 1.0]
+    assert found.high.tolist() == [np.inf, np.inf]
