@@ -1,0 +1,48 @@
+# `make study` and `make test` first set up whatever is missing; `make help` lists every target.
+
+PYTHON ?= python3
+CORES ?= all
+CONFIG ?=
+PYTEST_FLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help environment study test lint clean
+
+help:  ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+environment: .venv/complete  ## Make .venv with the versions of requirements.lock (6 GB, a few minutes)
+
+study: .venv/complete  ## Run the default study; CONFIG=studies/NAME.yaml runs another one, CORES=4 limits the cores
+	.venv/bin/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+
+test: lint  ## Check the style and run the tests; PYTEST_FLAGS="-k mnist" selects some
+	OMP_NUM_THREADS=1 .venv/bin/pytest -n auto --maxprocesses 4 --dist worksteal $(PYTEST_FLAGS)
+
+lint: .venv/complete  ## Check the style of the library and of the workflow
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/snakefmt --check Snakefile rules lib
+	.venv/bin/snakemake --lint
+
+clean:  ## Remove .venv and the tools' caches; data and results stay
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+
+# The file .venv/complete is written last: without it an installation was broken off, and pip takes a package
+# that it had half unpacked for installed. So every installation starts from an empty folder.
+# The lock serves as constraints (not requirements), so that each platform gets only what it needs: a build of
+# PyTorch without CUDA brings none of the NVIDIA libraries.
+PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
+
+.venv/complete: requirements.lock
+	@command -v $(PYTHON) > /dev/null || \
+	  { echo "$(PYTHON) was not found; name a Python 3.11 or newer: make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("$(PYTHON) is Python %d.%d, and 3.11 or \
+	newer is needed; name another: make PYTHON=/path/to/python" % sys.version_info[:2])'
+	@rm -f $@
+	@echo "Installing into .venv; this takes a few minutes the first time."
+	@$(PYTHON) -m venv --clear .venv
+	@$(PIP_INSTALL) setuptools
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[workflow,dev]'
+	@.venv/bin/python -m pip check
+	@touch $@
