@@ -6,7 +6,12 @@ import pytest
 from effective_sparsity.errors import UserError
 from effective_sparsity.storage import TensorFile, replacing, save_tensors
 
-TENSORS = {"z/b": np.arange(3), "a": np.ones((2, 2), np.float32), "z/a": np.zeros(1, bool)}
+TENSORS = {
+    "z/b": np.arange(3),
+    "number": np.array(7),
+    "a": np.ones((2, 2), np.float32),
+    "z/a": np.zeros(1, bool),
+}
 
 
 def test_tensors_come_back_in_order_with_their_metadata(tmp_path):
@@ -16,6 +21,7 @@ def test_tensors_come_back_in_order_with_their_metadata(tmp_path):
     assert list(file.tensors()) == list(TENSORS)
     assert all(np.array_equal(file[name], TENSORS[name]) for name in TENSORS)
     assert all(file[name].dtype == TENSORS[name].dtype for name in TENSORS)
+    assert all(file[name].shape == TENSORS[name].shape for name in TENSORS)
     assert list(file.group("z")) == ["b", "a"]
     assert "a" in file
     assert "b" not in file
@@ -40,7 +46,7 @@ def test_damaged_files_are_an_error_that_names_them(tmp_path, damage):
     path = tmp_path / "file"
     save_tensors(path, TENSORS)
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(UserError, match="file: damaged or foreign file .*; delete it and run again"):
+    with pytest.raises(UserError, match=r"file: damaged or foreign file .*; delete it and run again"):
         TensorFile(path)
 
 
@@ -52,3 +58,9 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path):
         raise KeyboardInterrupt
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_files_may_be_read_by_others_as_the_umask_says(tmp_path):
+    (tmp_path / "plain").write_text("")
+    save_tensors(tmp_path / "file", TENSORS)
+    assert (tmp_path / "file").stat().st_mode == (tmp_path / "plain").stat().st_mode

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from effective_sparsity.errors import UserError
 
@@ -28,11 +28,13 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 def save_tensors(path: Path | str, tensors: dict[str, np.ndarray], **metadata) -> None:
     """Write named arrays and JSON-able metadata to a safetensors file, atomically."""
-    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    # Not ascontiguousarray, which makes a vector of a number.
+    contiguous = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
     # The format sorts tensors, so their order is kept here; it shuffles metadata entries, so there is one.
     header = {"header": json.dumps({"names": list(tensors), **metadata})}
     with replacing(path) as temporary:
-        save_file(contiguous, temporary, header)
+        # Not save_file, which makes files that others may not read.
+        temporary.write_bytes(save(contiguous, header))
 
 
 class TensorFile:
