@@ -17,7 +17,7 @@ study: .venv/complete  ## Run the default study; CONFIG=studies/NAME.yaml runs a
 	.venv/bin/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
 test: lint  ## Check the style and run the tests; PYTEST_FLAGS="-k mnist" selects some
-	OMP_NUM_THREADS=1 .venv/bin/pytest -n auto --maxprocesses 4 --dist worksteal $(PYTEST_FLAGS)
+	OMP_NUM_THREADS=1 .venv/bin/pytest -n auto --maxprocesses 4 --dist loadgroup $(PYTEST_FLAGS)
 
 lint: .venv/complete  ## Check the style of the library and of the workflow
 	.venv/bin/ruff check

@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from effective_sparsity.figures import FIGURES, save
+from effective_sparsity.figures.registry import FIGURES
+from effective_sparsity.figures.save import save
 
 
 @pytest.mark.parametrize("name", ["effective_vs_direct", "accuracy_random_quotas"])

@@ -1,6 +1,1 @@
-"""Figures of the study, one function each, from its tables alone."""
-
-from effective_sparsity.figures.registry import FIGURES, Entry
-from effective_sparsity.figures.save import save
-
-__all__ = ["FIGURES", "Entry", "save"]
+"""Figures of the study, one function each, from its tables alone: `registry` lists them, `save` writes them."""

@@ -1,0 +1,40 @@
+# The study of effective sparsity, from data to figures. `snakemake --list` shows the targets.
+from snakemake.utils import min_version
+
+min_version("9.25")
+
+if "study" not in config:
+
+    configfile: "config.yaml"
+
+
+include: "lib/common.smk"
+include: "rules/data.smk"
+include: "rules/dense.smk"
+include: "rules/prune.smk"
+include: "rules/retrain.smk"
+include: "rules/evaluate.smk"
+include: "rules/tables.smk"
+include: "rules/figures.smk"
+
+
+rule all:
+    input:
+        [f"{ROOT}/tables/{name}.csv" for name in TABLES],
+        [f"{ROOT}/figures/{figure}.{kind}" for figure in FIGURES for kind in ["pdf", "png"]],
+
+
+rule figures:
+    input:
+        [f"{ROOT}/figures/{figure}.pdf" for figure in FIGURES],
+
+
+rule data:
+    input:
+        [DATASET.format(dataset=settings.dataset) for settings in STUDY.architectures.values()],
+
+
+localrules:
+    all,
+    figures,
+    data,

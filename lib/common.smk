@@ -1,0 +1,77 @@
+# What all rules share: the checked study and the paths of its files.
+#
+# This file lies in lib/ because Snakemake makes the folder of each included file importable, for the rules and
+# for the scripts: `import effective_sparsity` works in any environment, installed or not.
+import sys
+from dataclasses import asdict
+
+from effective_sparsity.errors import UserError
+from effective_sparsity.figures.registry import FIGURES
+from effective_sparsity.networks.registry import NETWORKS
+from effective_sparsity.pruning.pruners import PRUNERS
+from effective_sparsity.study import versions
+from effective_sparsity.study.config import read_config
+from effective_sparsity.study.plan import Plan
+
+try:
+    STUDY = read_config(config)
+    PLAN = Plan(STUDY)
+    PLAN.check_folders()
+except UserError as error:
+    sys.exit(f"Error: {error}")
+
+ROOT = f"{STUDY.results}/{STUDY.study}"
+REPLICATE = f"{ROOT}/{{architecture}}/seed-{{seed}}"
+PRUNED = f"{REPLICATE}/{{pruner}}"
+TRAINED = f"{PRUNED}/{{criterion}}/c{{level}}.safetensors"
+DATASET = f"{STUDY.data}/{{dataset}}.safetensors"
+LOGS = f"{ROOT}/logs"
+BENCHMARKS = f"{ROOT}/benchmarks"
+TABLES = ["subnetworks", "dense", "layers", "history", "curves"]
+
+
+wildcard_constraints:
+    architecture="|".join(STUDY.architectures),
+    seed=r"\d+",
+    pruner="|".join(PRUNERS),
+    criterion="direct|effective",
+    level=r"[0-9.e+]+",
+    dataset=r"[A-Za-z0-9_.-]+",
+    figure="|".join(FIGURES),
+
+
+def dataset_of(wildcards):
+    return DATASET.format(dataset=STUDY.architectures[wildcards.architecture].dataset)
+
+
+def rank_inputs(wildcards):
+    """The initial weights, and what else the pruner reads."""
+    pruner = PRUNERS[wildcards.pruner]
+    inputs = {"initial": f"{REPLICATE}/initial.safetensors"}
+    if pruner.needs_data:
+        inputs["dataset"] = dataset_of(wildcards)
+    if pruner.needs_trained:
+        inputs["dense"] = f"{REPLICATE}/dense/trained.safetensors"
+    if pruner.borrows:
+        inputs["lender"] = f"{REPLICATE}/{pruner.borrows}/ranking.safetensors"
+    return {key: path.format(**wildcards) for key, path in inputs.items()}
+
+
+def rank_settings(wildcards):
+    """The settings that change this ranking; those that do not must not cause it to be made again."""
+    pruner = PRUNERS[wildcards.pruner]
+    settings = {}
+    if pruner.needs_data:
+        settings["snip_loss"] = STUDY.snip_loss
+    if pruner.iterative:
+        settings["levels"] = STUDY.levels_of(wildcards.architecture)
+    return settings
+
+
+def recipe_of(wildcards):
+    return asdict(PLAN.recipe(wildcards.architecture))
+
+
+def trained_of(wildcards):
+    """All retrained subnetworks of a replicate, in the order of `PLAN.subnetworks`."""
+    return [TRAINED.format(**wildcards, **keys) for keys in PLAN.subnetworks(wildcards.architecture)]

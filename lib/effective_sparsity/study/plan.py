@@ -1,0 +1,74 @@
+"""What a study runs: its recipes, files and jobs."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from effective_sparsity.errors import UserError
+from effective_sparsity.networks.registry import NETWORKS
+from effective_sparsity.study.config import StudyConfig
+from effective_sparsity.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runs that follow from a study's configuration."""
+
+    study: StudyConfig
+
+    def check_folders(self) -> None:
+        """Raise UserError if the folder of the results or of the data cannot be written to."""
+        for key in ("results", "data"):
+            folder = Path(getattr(self.study, key))
+            existing = next(path for path in [folder, *folder.absolute().parents] if path.exists())
+            if not existing.is_dir() or not os.access(existing, os.W_OK):
+                raise UserError(
+                    f"config: {key}: {folder} cannot be written ({existing}); name another folder"
+                )
+
+    def recipe(self, architecture: str) -> Recipe:
+        """The paper's recipe of an architecture, shortened as the study asks."""
+        settings = self.study.architectures[architecture]
+        recipe = NETWORKS[architecture].recipe
+        if settings.steps:
+            recipe = recipe.scaled_to(settings.steps)
+        if settings.evaluate_every:
+            recipe = replace(recipe, evaluate_every=settings.evaluate_every)
+        return recipe
+
+    def engine(self, architecture: str) -> str:
+        """The training engine: "packed" for fully-connected networks unless the study says otherwise."""
+        if self.study.engine != "auto":
+            return self.study.engine
+        return "masked" if NETWORKS[architecture].convolutional else "packed"
+
+    def gpus(self, architecture: str, engine: str | None = None) -> int:
+        """Graphics processors that a training job of `architecture` asks for."""
+        if (engine or self.engine(architecture)) == "packed" or self.study.device == "cpu":
+            return 0
+        return int(self.study.device == "cuda" or Path("/dev/nvidiactl").exists())
+
+    def shares(self, architecture: str) -> list[list[str]]:
+        """The levels of an architecture, divided among the jobs that train them."""
+        levels = list(self.study.levels_of(architecture))
+        size = self.study.architectures[architecture].levels_per_job or len(levels)
+        return [levels[start : start + size] for start in range(0, len(levels), size)]
+
+    def subnetworks(self, architecture: str) -> list[dict]:
+        """Pruner, criterion and target compression of each subnetwork of a replicate, and its `level`."""
+        return [
+            {"pruner": pruner, "criterion": criterion, "target_compression": compression, "level": level}
+            for pruner in self.study.pruners_of(architecture)
+            for criterion in self.study.criteria
+            for level, compression in self.study.levels_of(architecture).items()
+        ]
+
+    def files(self, pattern: str) -> list[str]:
+        """The files of `pattern` for all replicates; its wildcards: architecture, seed and perhaps pruner."""
+        files = [
+            pattern.format(architecture=architecture, seed=seed, pruner=pruner)
+            for architecture in self.study.architectures
+            for seed in self.study.seeds
+            for pruner in self.study.pruners_of(architecture)
+        ]
+        return list(dict.fromkeys(files))

@@ -1,0 +1,77 @@
+"""The tables of a study: tidy, put together from the files of its replicates."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from effective_sparsity.pruning.ranking import as_compression
+from effective_sparsity.storage import replacing
+
+_RUN = ["study", "architecture", "dataset", "reduced"]
+_LEVEL = ["architecture", "seed", "pruner", "criterion", "target_compression"]
+_COUNTS = ["n_weights", "n_kept", "n_active"]
+
+COLUMNS = {
+    "subnetworks": [
+        *_RUN, "pruner", "criterion", "seed", "target_compression", *_COUNTS, "direct_compression",
+        "effective_compression", "status", "steps", "test_accuracy", "test_loss",
+    ],
+    "dense": [*_RUN, "seed", "n_weights", "steps", "status", "test_accuracy", "test_loss"],
+    "layers": [*_RUN, "pruner", "criterion", "seed", "target_compression", "layer", *_COUNTS],
+    "history": [
+        *_RUN, "pruner", "criterion", "seed", "target_compression", "step", "train_loss", "test_loss",
+        "test_accuracy",
+    ],
+    "curves": [
+        *_RUN, "pruner", "seed", "target_compression", "n_kept", "n_active", "direct_compression",
+        "effective_compression",
+    ],
+}  # fmt: skip
+
+
+def identified(table: pd.DataFrame, **keys) -> pd.DataFrame:
+    """`table` with constant columns in front that say what it is about."""
+    return pd.concat([pd.DataFrame(keys, index=table.index), table], axis=1)
+
+
+def read_tables(paths: list[str], study: str) -> pd.DataFrame:
+    """All files below each other, with the study's name."""
+    return identified(pd.concat([pd.read_csv(path) for path in paths], ignore_index=True), study=study)
+
+
+def write_table(table: pd.DataFrame, path: Path | str, columns: list[str] | None = None) -> None:
+    """Write CSV, atomically; infinite values as `inf`, missing ones empty."""
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, columns=columns, lineterminator="\n")
+
+
+def subnetworks(evaluations: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
+    """One row per subnetwork: its counts from `layers`, what training gave from `evaluations`.
+
+    The status is that of the training, but "disconnected" if no weight is active.
+    """
+    counts = layers.groupby(_LEVEL, as_index=False)[_COUNTS].sum()
+    counts["direct_compression"] = list(map(as_compression, counts.n_weights, counts.n_kept))
+    counts["effective_compression"] = list(map(as_compression, counts.n_weights, counts.n_active))
+    pruned = evaluations[evaluations.pruner != "dense"].drop(columns="n_weights")
+    # Levels out of reach have no layers: their counts stay empty.
+    joined = pruned.merge(counts, how="left", on=_LEVEL, validate="one_to_one")
+    joined.loc[(joined.status == "ok") & (joined.n_active == 0), "status"] = "disconnected"
+    return joined.astype(dict.fromkeys(_COUNTS, "Int64"))
+
+
+def dense(evaluations: pd.DataFrame) -> pd.DataFrame:
+    """One row per dense network."""
+    return evaluations[evaluations.pruner == "dense"].astype({"n_weights": "Int64"})
+
+
+def with_dataset(table: pd.DataFrame, evaluations: pd.DataFrame) -> pd.DataFrame:
+    """`table` with the data set of each architecture, and how its setting is reduced."""
+    facts = evaluations[["architecture", "dataset", "reduced"]].drop_duplicates()
+    return table.merge(facts, on="architecture", validate="many_to_one")
+
+
+def reduction(note: str, steps: int, full_steps: int) -> str:
+    """How a setting falls short of the paper's: what the data lack, and the steps; empty if it does not."""
+    shortened = f"{steps:,} of {full_steps:,} steps" if steps != full_steps else ""
+    return "; ".join(filter(None, [note, shortened]))

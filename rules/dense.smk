@@ -1,0 +1,43 @@
+# The initial weights of each replicate, and the dense network trained from them.
+
+
+rule initialise:
+    output:
+        f"{REPLICATE}/initial.safetensors",
+    log:
+        f"{LOGS}/initialise/{{architecture}}-{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/initialise/{{architecture}}-{{seed}}.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        version=versions.INITIAL,
+    script:
+        "../workflow_scripts/initialise.py"
+
+
+rule train_dense:
+    input:
+        dataset=dataset_of,
+        initial=f"{REPLICATE}/initial.safetensors",
+    output:
+        f"{REPLICATE}/dense/trained.safetensors",
+    log:
+        f"{LOGS}/train_dense/{{architecture}}-{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train_dense/{{architecture}}-{{seed}}.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=4000,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+        gpu=lambda wildcards: PLAN.gpus(wildcards.architecture, "masked"),
+    params:
+        version=versions.TRAINING,
+        recipe=recipe_of,
+        work=f"{ROOT}/.work/{{architecture}}/seed-{{seed}}/dense.safetensors",
+    script:
+        "../workflow_scripts/train_dense.py"

@@ -1,0 +1,27 @@
+# Evaluation on the test set, of networks read back from their files.
+
+
+rule evaluate:
+    input:
+        dataset=dataset_of,
+        dense=f"{REPLICATE}/dense/trained.safetensors",
+        trained=trained_of,
+    output:
+        evaluation=f"{REPLICATE}/evaluation.csv",
+        history=f"{REPLICATE}/history.csv",
+    log:
+        f"{LOGS}/evaluate/{{architecture}}-{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/evaluate/{{architecture}}-{{seed}}.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=4000,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+        gpu=lambda wildcards: PLAN.gpus(wildcards.architecture),
+    params:
+        version=versions.EVALUATION,
+        subnetworks=lambda wildcards: PLAN.subnetworks(wildcards.architecture),
+        steps=lambda wildcards: PLAN.recipe(wildcards.architecture).steps,
+    script:
+        "../workflow_scripts/evaluate.py"

@@ -1,0 +1,35 @@
+# Retraining. One job trains several levels of a pruner, under both criteria; how many is a setting for each
+# architecture, so each share of the levels is a rule. Files are named by level, whatever the shares.
+
+for architecture in STUDY.architectures:
+    for share, levels in enumerate(PLAN.shares(architecture), start=1):
+
+        rule:
+            name:
+                f"retrain_{architecture}_{share}"
+            input:
+                dataset=dataset_of,
+                initial=f"{REPLICATE}/initial.safetensors",
+                subnetworks=f"{PRUNED}/subnetworks.safetensors",
+            output:
+                expand(TRAINED, criterion=STUDY.criteria, level=levels, allow_missing=True),
+            log:
+                f"{LOGS}/retrain/{{architecture}}-{{seed}}-{{pruner}}-{share}.log",
+            benchmark:
+                f"{BENCHMARKS}/retrain/{{architecture}}-{{seed}}-{{pruner}}-{share}.tsv"
+            wildcard_constraints:
+                architecture=architecture,
+            conda:
+                "../environment.yml"
+            resources:
+                mem_mb=4000,
+                runtime=lambda wildcards, attempt: 480 * attempt,
+                gpu=PLAN.gpus(architecture),
+            params:
+                version=versions.TRAINING,
+                recipe=recipe_of,
+                engine=PLAN.engine(architecture),
+                subnetworks=expand("{criterion}/{level}", criterion=STUDY.criteria, level=levels),
+                work=f"{ROOT}/.work/{{architecture}}/seed-{{seed}}/{{pruner}}-{share}",
+            script:
+                "../workflow_scripts/retrain.py"

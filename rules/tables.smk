@@ -1,0 +1,25 @@
+# The tables of the study, from the files of all its replicates.
+
+
+rule tables:
+    input:
+        evaluations=PLAN.files(f"{REPLICATE}/evaluation.csv"),
+        histories=PLAN.files(f"{REPLICATE}/history.csv"),
+        layers=PLAN.files(f"{PRUNED}/layers.csv"),
+        curves=PLAN.files(f"{PRUNED}/curve.csv"),
+    output:
+        **{name: f"{ROOT}/tables/{name}.csv" for name in TABLES},
+        provenance=f"{ROOT}/tables/provenance.json",
+    log:
+        f"{LOGS}/tables.log",
+    benchmark:
+        f"{BENCHMARKS}/tables.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        study=STUDY.study,
+    script:
+        "../workflow_scripts/tables.py"

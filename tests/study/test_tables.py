@@ -1,0 +1,91 @@
+"""Tables put together from the files of replicates."""
+
+import io
+
+import pandas as pd
+import pytest
+
+from effective_sparsity.study import tables
+
+EVALUATIONS = pd.read_csv(
+    io.StringIO("""\
+architecture,seed,dataset,reduced,pruner,criterion,target_compression,n_weights,status,steps,test_accuracy,test_loss
+net,0,mnist,short,dense,,,12,ok,5,0.9,0.1
+net,0,mnist,short,snip,direct,2.0,,ok,5,0.8,0.2
+net,0,mnist,short,snip,direct,6.0,,ok,5,0.1,2.3
+net,0,mnist,short,snip,effective,2.0,,diverged,3,,
+net,0,mnist,short,snip,effective,6.0,,unreachable,0,,
+""")
+)
+LAYERS = pd.read_csv(
+    io.StringIO("""\
+architecture,seed,pruner,criterion,target_compression,layer,n_weights,n_kept,n_active
+net,0,snip,direct,2.0,a,8,4,3
+net,0,snip,direct,2.0,b,4,2,1
+net,0,snip,direct,6.0,a,8,2,0
+net,0,snip,direct,6.0,b,4,0,0
+net,0,snip,effective,2.0,a,8,5,4
+net,0,snip,effective,2.0,b,4,3,2
+""")
+)
+
+
+@pytest.fixture
+def subnetworks():
+    return tables.subnetworks(EVALUATIONS, LAYERS).set_index(["criterion", "target_compression"])
+
+
+def test_subnetworks_are_counted_over_their_layers(subnetworks):
+    row = subnetworks.loc["direct", 2]
+    assert (row.n_weights, row.n_kept, row.n_active) == (12, 6, 4)
+    assert (row.direct_compression, row.effective_compression) == (2, 3)
+    assert (row.status, row.test_accuracy) == ("ok", 0.8)
+
+
+def test_a_network_without_an_active_weight_is_infinitely_compressed_and_disconnected(subnetworks):
+    row = subnetworks.loc["direct", 6]
+    assert row.status == "disconnected"
+    assert row.effective_compression == float("inf")
+    assert row.test_accuracy == 0.1
+
+
+def test_divergence_and_levels_out_of_reach_are_rows_without_accuracy(subnetworks):
+    assert subnetworks.loc["effective", 2].status == "diverged"
+    out_of_reach = subnetworks.loc["effective", 6]
+    assert out_of_reach.status == "unreachable"
+    assert out_of_reach[["n_kept", "effective_compression", "test_accuracy"]].isna().all()
+
+
+def test_no_subnetwork_is_lost_and_the_dense_network_has_its_own_table(subnetworks):
+    assert len(subnetworks) == 4
+    assert tables.dense(EVALUATIONS).test_accuracy.tolist() == [0.9]
+
+
+def test_tables_survive_their_files(tmp_path):
+    path = tmp_path / "subnetworks.csv"
+    table = tables.identified(tables.subnetworks(EVALUATIONS, LAYERS), study="s")
+    tables.write_table(table, path, tables.COLUMNS["subnetworks"])
+    back = pd.read_csv(path)
+    assert back.columns.tolist() == tables.COLUMNS["subnetworks"]
+    assert back.effective_compression[1] == float("inf")
+    assert ",inf," in path.read_text()
+    assert ",12,6,4," in path.read_text()
+
+
+def test_every_table_knows_the_data_set_and_what_is_reduced():
+    table = tables.with_dataset(LAYERS, EVALUATIONS)
+    assert set(table.dataset) == {"mnist"}
+    assert set(table.reduced) == {"short"}
+
+
+@pytest.mark.parametrize(
+    ("note", "steps", "text"),
+    [
+        ("", 96_000, ""),
+        ("half the data", 96_000, "half the data"),
+        ("", 2_000, "2,000 of 96,000 steps"),
+        ("half the data", 2_000, "half the data; 2,000 of 96,000 steps"),
+    ],
+)
+def test_a_reduced_setting_says_how(note, steps, text):
+    assert tables.reduction(note, steps, 96_000) == text

@@ -1,0 +1,22 @@
+"""The documentation keeps up with the code."""
+
+import pytest
+import yaml
+
+from effective_sparsity.pruning.pruners import PRUNERS
+from effective_sparsity.study.config import ArchitectureConfig, StudyConfig
+
+
+@pytest.mark.parametrize("key", [*StudyConfig.model_fields, *ArchitectureConfig.model_fields])
+def test_every_setting_is_documented(root, key):
+    assert f"| `{key}` |" in (root / "docs/configuration.md").read_text()
+
+
+@pytest.mark.parametrize("name", PRUNERS)
+def test_every_pruner_is_documented(root, name):
+    assert f"`{name}`" in (root / "docs/configuration.md").read_text()
+
+
+def test_citations_are_readable(root):
+    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    assert "Connectivity Matters" in citation["preferred-citation"]["title"]

@@ -1,0 +1,152 @@
+"""The workflow as its users run it: from nothing, again, after a change, after a kill."""
+
+import pandas as pd
+import pytest
+
+from effective_sparsity.figures.registry import FIGURES
+
+# One process runs them all, so that the finished study is made once.
+pytestmark = pytest.mark.xdist_group("workflow")
+
+PRUNERS = ["random-uniform", "random-synflow", "magnitude-igq", "synflow"]
+
+
+def test_a_study_runs_from_data_to_tables(finished):
+    table = pd.read_csv(finished.results / "tables/subnetworks.csv")
+    assert len(table) == 4 * 2 * 2
+    assert sorted(table.pruner.unique()) == sorted(PRUNERS)
+    assert set(table.n_weights) == {266_200}
+    assert set(table.reduced) == {"5,000 MNIST images: 4,000 train, 1,000 test; 20 of 96,000 steps"}
+
+    direct = table[table.criterion == "direct"]
+    assert set(direct.n_kept) == {26_620, 133}
+    effective = table[table.criterion == "effective"]
+    assert (effective.n_active >= effective.target_compression.rdiv(266_200).round()).all()
+    lost = direct[direct.n_active == 0]
+    assert set(lost.status) == {"disconnected"}
+    assert (lost.effective_compression == float("inf")).all()
+    assert "random-uniform" in set(lost.pruner)
+
+    trained = table[table.n_active > 0]
+    assert set(trained.status) == {"ok"}
+    assert (trained[trained.target_compression == 10].test_accuracy > 0.5).all()
+    assert set(table.steps) == {20}
+
+
+def test_layers_sum_up_to_the_subnetworks(finished):
+    layers = pd.read_csv(finished.results / "tables/layers.csv")
+    table = pd.read_csv(finished.results / "tables/subnetworks.csv")
+    keys = ["pruner", "criterion", "seed", "target_compression"]
+    counts = ["n_weights", "n_kept", "n_active"]
+    sums = layers.groupby(keys)[counts].sum()
+    assert sums.equals(table.set_index(keys)[counts].sort_index())
+
+
+def test_the_history_ends_with_the_evaluation_of_the_stored_network(finished):
+    """The engine that trained and the model that was read back agree on the test set."""
+    history = pd.read_csv(finished.results / "tables/history.csv")
+    keys = ["pruner", "criterion", "seed", "target_compression"]
+    assert sorted(history.step.unique()) == [10, 20]
+    last = history[(history.step == 20) & (history.pruner != "dense")].set_index(keys).sort_index()
+    table = pd.read_csv(finished.results / "tables/subnetworks.csv").set_index(keys).sort_index()
+    assert (last.test_accuracy - table.test_accuracy).abs().max() <= 0.002
+    assert (last.test_loss - table.test_loss).abs().max() < 1e-3
+
+
+def test_curves_have_one_ranking_for_one_shot_pruners_and_one_per_target_for_iterative_ones(finished):
+    curves = pd.read_csv(finished.results / "tables/curves.csv")
+    targets = curves.groupby("pruner").target_compression.unique().map(list)
+    assert targets["synflow"] == targets["random-synflow"] == [10, 2000]
+    assert curves[curves.pruner == "random-uniform"].target_compression.isna().all()
+    assert (curves.effective_compression >= curves.direct_compression).all()
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_every_figure_is_there_in_every_format(finished, figure):
+    for kind in ("pdf", "png", "svg", "csv"):
+        assert (finished.results / f"figures/{figure}.{kind}").stat().st_size > 0
+
+
+def test_every_job_leaves_a_log_and_a_benchmark(finished):
+    for folder in ("logs", "benchmarks"):
+        names = {path.stem for path in (finished.results / folder / "rank").iterdir()}
+        assert names == {f"lenet-300-100-0-{pruner}" for pruner in PRUNERS}
+
+
+def test_no_work_files_are_left(finished):
+    assert not [path for path in (finished.results / ".work").rglob("*") if path.is_file()]
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    assert not finished.planned()
+
+
+def test_touched_scripts_change_nothing(copy):
+    for path in (copy.root / "workflow_scripts").iterdir():
+        path.touch()
+    assert not copy.planned()
+
+
+def test_another_mirror_or_device_changes_nothing(copy):
+    copy.config |= {"mirrors": ["file:///elsewhere"], "device": "cpu"}
+    assert not copy.planned()
+
+
+def test_a_new_pruner_leaves_the_others_alone(copy):
+    copy.config["pruners"].append("lamp")
+    before = {path: path.stat().st_mtime_ns for path in copy.results.rglob("*.safetensors")}
+    once = ["rank", "subnetworks", "retrain_lenet-300-100_1", "evaluate", "tables"]
+    assert copy.planned() == dict.fromkeys(once, 1) | {"figure": len(FIGURES)}
+    copy.succeed()
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+    table = pd.read_csv(copy.results / "tables/subnetworks.csv")
+    assert "lamp" in set(table.pruner)
+
+
+def test_a_new_seed_leaves_the_others_alone(copy):
+    copy.config["seeds"].append(7)
+    plan = copy.planned()
+    assert plan["rank"] == plan["subnetworks"] == plan["retrain_lenet-300-100_1"] == len(PRUNERS)
+    assert plan["initialise"] == plan["train_dense"] == plan["evaluate"] == 1
+
+
+def test_longer_training_redoes_what_is_trained_and_what_looks_at_trained_weights(copy):
+    copy.config["architectures"]["lenet-300-100"]["steps"] = 30
+    plan = copy.planned()
+    assert plan["initialise"] == plan["download"] == 0
+    assert plan["train_dense"] == 1
+    assert plan["rank"] == plan["subnetworks"] == 1  # magnitude-igq
+    assert plan["retrain_lenet-300-100_1"] == len(PRUNERS)
+
+
+def test_another_level_ranks_only_iterative_pruners_again(copy):
+    copy.config["compressions"].append(50)
+    plan = copy.planned()
+    assert plan["rank"] == 2  # synflow, random-synflow
+    assert plan["subnetworks"] == plan["retrain_lenet-300-100_1"] == len(PRUNERS)
+    assert plan["train_dense"] == 0
+
+
+def test_figures_follow_from_the_tables_alone(copy):
+    for path in copy.results.iterdir():
+        if path.name != "tables":
+            path.rename(copy.folder / path.name)
+    assert copy.planned("figures") == {"figure": len(FIGURES)}
+
+
+def test_a_run_that_was_killed_goes_on_to_the_same_tables(finished, fresh):
+    fresh.run_and_kill_when(lambda: len(list(fresh.results.glob("*/seed-0/*/direct/*.safetensors"))) >= 3)
+    assert not (fresh.results / "tables").exists()
+    fresh.succeed("--unlock")
+    fresh.succeed()
+    assert fresh.tables() == finished.tables()
+
+
+def test_a_mistake_in_the_configuration_is_one_line(fresh):
+    fresh.config["pruners"] = ["synflo"]
+    done = fresh.run("--dry-run")
+    assert done.returncode != 0
+    errors = [
+        line for line in done.stderr.splitlines() if not line.startswith("Using workflow specific profile")
+    ]
+    assert errors == ["Error: config: unknown pruner 'synflo'; did you mean synflow?"]

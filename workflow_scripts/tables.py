@@ -1,0 +1,22 @@
+"""Put the tables of the study together."""
+
+from effective_sparsity.study import tables
+from effective_sparsity.study.config import read_config
+from effective_sparsity.study.job import job_log
+from effective_sparsity.study.provenance import write_provenance
+
+with job_log(snakemake.log[0]):
+    study = snakemake.params.study
+    evaluations = tables.read_tables(snakemake.input.evaluations, study)
+    layers = tables.read_tables(snakemake.input.layers, study)
+    made = {
+        "subnetworks": tables.subnetworks(evaluations, layers),
+        "dense": tables.dense(evaluations),
+        "layers": tables.with_dataset(layers, evaluations),
+        "history": tables.read_tables(snakemake.input.histories, study),
+        "curves": tables.with_dataset(tables.read_tables(snakemake.input.curves, study), evaluations),
+    }
+    for name, table in made.items():
+        tables.write_table(table, snakemake.output[name], tables.COLUMNS[name])
+    # From the configuration, not from a parameter: mirrors and devices are worth noting, but change no table.
+    write_provenance(snakemake.output.provenance, read_config(snakemake.config))

@@ -1,0 +1,29 @@
+"""Train the dense network."""
+
+from pathlib import Path
+
+import torch
+
+from effective_sparsity import datasets
+from effective_sparsity.networks.registry import NETWORKS
+from effective_sparsity.networks.state import with_state
+from effective_sparsity.storage import TensorFile
+from effective_sparsity.study.job import job_log
+from effective_sparsity.training.files import save_trained
+from effective_sparsity.training.masked import train_masked
+from effective_sparsity.training.recipe import Recipe
+
+with job_log(snakemake.log[0]):
+    torch.set_num_threads(snakemake.threads)
+    network = NETWORKS[snakemake.wildcards.architecture]
+    trained = train_masked(
+        with_state(network.build(), TensorFile(snakemake.input.initial).tensors()),
+        masks={},
+        dataset=datasets.load(snakemake.input.dataset),
+        recipe=Recipe(**snakemake.params.recipe),
+        seed=int(snakemake.wildcards.seed),
+        device=snakemake.config.get("device", "auto"),
+        work=snakemake.params.work,
+    )
+    save_trained(snakemake.output[0], trained, masks={})
+    Path(snakemake.params.work).unlink(missing_ok=True)
