@@ -3,7 +3,7 @@ from snakemake.utils import min_version
 
 min_version("9.25")
 
-if "study" not in config:
+if not workflow.overwrite_configfiles:
 
     configfile: "config.yaml"
 

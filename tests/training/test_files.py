@@ -1,0 +1,60 @@
+"""Trained networks on disk: all of a network that was trained, nothing of what was pruned."""
+
+import numpy as np
+import pytest
+
+from effective_sparsity.training.files import load_trained, save_trained, save_unreachable
+from effective_sparsity.training.result import Trained, history_table
+
+MASKS = {"fc1.weight": np.array([[True, False, True], [False, False, True]])}
+
+
+@pytest.fixture
+def trained() -> Trained:
+    return Trained(
+        state={
+            "fc1.weight": np.array([[0.5, 0, 0], [0, 0, -2]], np.float32),
+            "fc1.bias": np.array([1, 2], np.float32),
+            "bn1.num_batches_tracked": np.array(7),
+        },
+        history=history_table(np.array([[5, 0.7, 0.6, 0.8], [10, 0.5, 0.4, 0.9]])),
+        status="ok",
+        steps=10,
+    )
+
+
+def test_networks_come_back_whole(trained, tmp_path):
+    save_trained(tmp_path / "file", trained, MASKS)
+    back = load_trained(tmp_path / "file")
+    assert (back.status, back.steps) == ("ok", 10)
+    assert list(back.state) == list(trained.state)
+    for name, value in trained.state.items():
+        assert back.state[name].dtype == value.dtype
+        assert np.array_equal(back.state[name], value)
+    assert back.history.equals(trained.history)
+
+
+def test_a_dense_network_has_no_masks(trained, tmp_path):
+    save_trained(tmp_path / "file", trained, {})
+    assert np.array_equal(load_trained(tmp_path / "file").state["fc1.weight"], trained.state["fc1.weight"])
+
+
+def test_a_weight_that_came_back_to_life_is_found_before_it_is_stored(trained, tmp_path):
+    trained.state["fc1.weight"][1, 0] = 1e-30
+    with pytest.raises(RuntimeError, match=r"weights of fc1\.weight that were pruned are not zero"):
+        save_trained(tmp_path / "file", trained, MASKS)
+    assert not (tmp_path / "file").exists()
+
+
+def test_pruned_weights_take_a_bit_each(tmp_path):
+    state = {"w": np.zeros((1000, 1000), np.float32)}
+    masks = {"w": np.zeros((1000, 1000), bool)}
+    save_trained(tmp_path / "file", Trained(state, history_table(np.empty((0, 4))), "ok", 1), masks)
+    assert (tmp_path / "file").stat().st_size < 1_000_000 / 8 + 2_000
+
+
+def test_levels_out_of_reach_leave_a_file_that_says_so(tmp_path):
+    save_unreachable(tmp_path / "file")
+    back = load_trained(tmp_path / "file")
+    assert (back.status, back.steps, back.state) == ("unreachable", 0, {})
+    assert back.history.empty
