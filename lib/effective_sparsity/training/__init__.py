@@ -1,0 +1,5 @@
+"""Training of dense networks and subnetworks: recipe, data order, augmentation and two engines.
+
+`masked.train_masked` trains any PyTorch model; `packed.train_packed` trains many fully-connected
+subnetworks at once on a CPU. Both follow the same recipe on the same batches and give the same result.
+"""

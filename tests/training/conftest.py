@@ -1,0 +1,129 @@
+"""A small classification problem, perceptrons and random subnetworks of them."""
+
+from collections import OrderedDict
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from effective_sparsity.datasets.store import Dataset
+from effective_sparsity.training.recipe import Recipe
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def small_data():
+    """Noisy grey 8x8 pictures of five classes: 420 for training, 90 for testing."""
+    return make_dataset(size=8, classes=5, train=420, test=90)
+
+
+@pytest.fixture(scope="session")
+def mnist_like_data():
+    """Noisy grey 28x28 pictures of ten classes: 1,000 for training, 250 for testing."""
+    return make_dataset(size=28, classes=10, train=1000, test=250)
+
+
+def make_dataset(size, classes, train, test):
+    random = np.random.default_rng(7)
+    prototypes = random.uniform(0, 160, (classes, 1, size, size))
+
+    def sample(count):
+        labels = random.integers(0, classes, count)
+        images = prototypes[labels] + random.uniform(0, 95, (count, 1, size, size))
+        return images.astype(np.uint8), labels
+
+    train_images, train_labels = sample(train)
+    test_images, test_labels = sample(test)
+    return Dataset(
+        name="prototypes",
+        variant="",
+        note="",
+        classes=classes,
+        mean=(0.45,),
+        std=(0.25,),
+        train_images=train_images,
+        train_labels=train_labels,
+        test_images=test_images,
+        test_labels=test_labels,
+    )
+
+
+@pytest.fixture(scope="session")
+def perceptron():
+    """Function of widths and seed that builds linear layers with batch norm, named fc1, bn1, ..."""
+
+    def build(widths, seed=0):
+        torch.manual_seed(seed)
+        layers = OrderedDict(flatten=nn.Flatten())
+        for number, (inputs, units) in enumerate(pairwise(widths), 1):
+            layers[f"fc{number}"] = nn.Linear(inputs, units)
+            layers[f"bn{number}"] = nn.BatchNorm1d(units)
+            if number < len(widths) - 1:
+                layers[f"relu{number}"] = nn.ReLU()
+            nn.init.zeros_(layers[f"fc{number}"].bias)
+        return nn.Sequential(layers)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def state_of():
+    """Function of a model that gives its state as arrays of their own."""
+    return lambda model: {name: tensor.numpy().copy() for name, tensor in model.state_dict().items()}
+
+
+@pytest.fixture(scope="session")
+def random_masks():
+    """Function of widths, density by layer and seed that draws a mask for each kernel."""
+
+    def draw(widths, densities, seed=0):
+        random = np.random.default_rng(seed)
+        shapes = [(units, inputs) for inputs, units in pairwise(widths)]
+        return {
+            f"fc{number}.weight": random.random(shape) < density
+            for number, (shape, density) in enumerate(zip(shapes, densities, strict=True), 1)
+        }
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def active_masks():
+    """Function that keeps, of the masks of a perceptron, the weights on a path from an input to an output."""
+
+    def prune(masks):
+        masks = list(masks.values())
+        reached = [np.ones(masks[0].shape[1], bool)]
+        for mask in masks:
+            reached.append((mask & reached[-1]).any(1))
+        used = [np.ones(masks[-1].shape[0], bool)]
+        for mask in reversed(masks):
+            used.insert(0, (mask & used[0][:, None]).any(0))
+        return {f"fc{i + 1}.weight": mask & reached[i] & used[i + 1][:, None] for i, mask in enumerate(masks)}
+
+    return prune
+
+
+@pytest.fixture(scope="session")
+def recipe():
+    """Function that gives a short recipe, with the settings in its arguments changed."""
+
+    def make(**settings):
+        defaults = {
+            "steps": 60,
+            "batch_size": 20,
+            "learning_rate": 0.05,
+            "milestones": (40,),
+            "weight_decay": 1e-3,
+            "evaluate_every": 25,
+            "augmentation": "rotation",
+        }
+        return Recipe(**defaults | settings)
+
+    return make
