@@ -14,7 +14,7 @@ help:  ## List the targets
 environment: .venv/complete  ## Make .venv with the versions of requirements.lock (6 GB, a few minutes)
 
 study: .venv/complete  ## Run the default study; CONFIG=studies/NAME.yaml runs another one, CORES=4 limits the cores
-	.venv/bin/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+	.venv/bin/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) --quiet rules host
 
 test: lint  ## Check the style and run the tests; PYTEST_FLAGS="-k mnist" selects some
 	OMP_NUM_THREADS=1 .venv/bin/pytest -n auto --maxprocesses 4 --dist loadgroup $(PYTEST_FLAGS)

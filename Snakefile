@@ -38,3 +38,7 @@ localrules:
     all,
     figures,
     data,
+
+
+onsuccess:
+    print(f"Done. Tables and figures are in {ROOT}.")
