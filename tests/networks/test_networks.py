@@ -80,3 +80,10 @@ def test_states_go_into_models_and_back():
     back = state_of(with_state(network.build(), state))
     assert list(back) == list(state)
     assert all(np.array_equal(back[name], state[name]) for name in state)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_batch_norms_have_the_reference_s_epsilon(name):
+    norms = [m for m in NETWORKS[name].build().modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    assert norms
+    assert {norm.eps for norm in norms} == {1e-3}

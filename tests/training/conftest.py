@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from effective_sparsity.datasets.store import Dataset
+from effective_sparsity.networks.registry import BATCH_NORM_EPSILON
 from effective_sparsity.training.recipe import Recipe
 
 
@@ -63,7 +64,7 @@ def perceptron():
         layers = OrderedDict(flatten=nn.Flatten())
         for number, (inputs, units) in enumerate(pairwise(widths), 1):
             layers[f"fc{number}"] = nn.Linear(inputs, units)
-            layers[f"bn{number}"] = nn.BatchNorm1d(units)
+            layers[f"bn{number}"] = nn.BatchNorm1d(units, eps=BATCH_NORM_EPSILON)
             if number < len(widths) - 1:
                 layers[f"relu{number}"] = nn.ReLU()
             nn.init.zeros_(layers[f"fc{number}"].bias)

@@ -9,6 +9,12 @@ from importlib import import_module
 from effective_sparsity.training.recipe import Recipe
 
 
+# Added to the variance by every batch norm, as in the reference implementation (the default of Keras). It keeps
+# units with a single live weight calm: batch norm takes away their scale, and their gradient is rounding errors
+# times up to 1 / sqrt(epsilon).
+BATCH_NORM_EPSILON = 1e-3
+
+
 @dataclass(frozen=True)
 class Network:
     """What the study must know of a network.
@@ -32,7 +38,11 @@ class Network:
     def build(self):
         """The model (torch.nn.Module), not yet initialised."""
         module, function = self.builder.split(":")
-        return getattr(import_module(module), function)()
+        model = getattr(import_module(module), function)()
+        for layer in model.modules():
+            if hasattr(layer, "running_var"):
+                layer.eps = BATCH_NORM_EPSILON
+        return model
 
 
 NETWORKS = {

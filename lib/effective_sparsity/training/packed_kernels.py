@@ -18,11 +18,12 @@ explained in `packed_arrays`.
 import numba
 import numpy as np
 
+from effective_sparsity.networks.registry import BATCH_NORM_EPSILON
 from effective_sparsity.training.lane_arithmetic import exp, mask_padding, maximum, total, where_positive
 from effective_sparsity.training.lanes import load, store, zeros
 
-# Constants of batch normalisation, the defaults of PyTorch.
-EPSILON = np.float32(1e-5)
+EPSILON = np.float32(BATCH_NORM_EPSILON)
+# How much of the running statistics a batch replaces: the default of PyTorch.
 STATISTICS_MOMENTUM = np.float32(0.1)
 
 _ZERO = np.float32(0)
