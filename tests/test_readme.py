@@ -76,6 +76,17 @@ def test_every_snakemake_command_plans_a_run(root, number, tmp_path):
     assert "figure" in done.stdout + done.stderr
 
 
+def test_the_command_line_examples_run(root, tmp_path):
+    examples = [line for line in "".join(blocks(root, "bash")).splitlines() if line.startswith("effective-")]
+    assert len(examples) == 2
+    for example in examples:
+        command = [sys.executable, "-m", "effective_sparsity", *shlex.split(example)[1:]]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "total" in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"masks.safetensors", "pruned.safetensors"}
+
+
 @pytest.mark.parametrize("target", ["study", "test"])
 def test_the_make_targets_exist(root, target):
     assert re.search(rf"^{target}:", (root / "Makefile").read_text(), re.MULTILINE)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from effective_sparsity.connectivity import effective_masks
 from effective_sparsity.networks.initialisation import initialise
 from effective_sparsity.networks.prunable import kernels
 from effective_sparsity.networks.registry import NETWORKS
@@ -87,3 +88,11 @@ def test_batch_norms_have_the_reference_s_epsilon(name):
     norms = [m for m in NETWORKS[name].build().modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     assert norms
     assert {norm.eps for norm in norms} == {1e-3}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_dense_networks_have_no_inactive_weight(name):
+    network = NETWORKS[name]
+    model = network.build()
+    masks = {name: torch.ones(weight.shape, dtype=torch.bool) for name, weight in kernels(model).items()}
+    assert all(active.all() for active in effective_masks(model, masks, network.input_shape).values())

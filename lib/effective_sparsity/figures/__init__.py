@@ -1,1 +1,1 @@
-"""Figures of the study, one function each, from its tables alone: `registry` lists them, `save` writes them."""
+"""Figures of the study, from its tables alone: `registry` lists them, `save` writes them."""

@@ -24,7 +24,7 @@ class Inputs:
     """What a pruner may look at.
 
     Attributes:
-        network: the architecture.
+        network: the architecture; None if the pruner looks at weights alone.
         initial: its whole initial state, by name as in the model's state_dict.
         prunable: names of the prunable weights, in the order of the layers.
         seed: the study's seed of this replicate.
@@ -35,7 +35,7 @@ class Inputs:
         snip_loss: "cross-entropy" or "linear" (see `saliencies`).
     """
 
-    network: Network
+    network: Network | None
     initial: Layers
     prunable: tuple[str, ...]
     seed: int

@@ -1,0 +1,140 @@
+"""The graph of a network: its values and the operations between them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
+
+from effective_sparsity.connectivity.operators import Operator
+from effective_sparsity.connectivity.parameters import Arrangement, Entangled
+from effective_sparsity.errors import UserError
+
+
+@dataclass(eq=False)
+class Value:
+    """A tensor of the traced run.
+
+    Attributes:
+        shape: its shape, the batch of one sample included.
+        varying: whether it depends on the input.
+        origin: for constants, where the elements come from; None when no parameter is in it.
+        opaque: for values whose connectivity is not understood, the operation that made them.
+    """
+
+    shape: torch.Size
+    varying: bool
+    origin: Arrangement | Entangled | None = None
+    opaque: str | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation of the graph.
+
+    Attributes:
+        operator: how widths pass.
+        inputs: the operands that depend on the network's input.
+        output: the result.
+        weight: the operand that can be pruned; None for operators without.
+    """
+
+    operator: Operator
+    inputs: tuple[Value, ...]
+    output: Value
+    weight: Value | None = None
+
+
+@dataclass
+class Graph:
+    """The operations from the input to the outputs, in the order of execution.
+
+    Attributes:
+        input, outputs: the network's input and all results that depend on it.
+        steps: the operations on values that depend on the input.
+    """
+
+    input: Value
+    outputs: list[Value] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+    def emit(
+        self, operator: Operator, inputs: Sequence[Value], shape: torch.Size, weight: Value | None = None
+    ) -> Value:
+        """Appends an operation and returns its result.
+
+        Raises:
+            UserError: the result has no elements.
+        """
+        if 0 in shape:
+            raise UserError(f"its result has shape {tuple(shape)}, without elements; enlarge the input")
+        output = Value(torch.Size(shape), varying=True)
+        self.steps.append(Step(operator, tuple(inputs), output, weight))
+        return output
+
+
+class Call:
+    """One ATen operation as it was called, with :class:`Value` in place of traced tensors.
+
+    Attributes:
+        operation: the OpOverload.
+        name: such as "convolution" for aten.convolution; an in-place operation has the name of the pure one.
+        in_place: whether it overwrites its first operand.
+        tensors: arguments by name, as the operation received them.
+        results: the tensors that it returned.
+    """
+
+    def __init__(self, operation, tensors: dict[str, Any], values: dict[str, Any], results: Sequence[Tensor]):
+        self.operation = operation
+        namespace, _, name = str(operation.overloadpacket).partition(".")
+        self.in_place = operation._schema.is_mutable
+        name = name.removesuffix("_") if self.in_place else name
+        self.name = name if namespace == "aten" else f"{namespace}.{name}"
+        self.tensors = tensors
+        self.results = results
+        self._values = values
+
+    def __getitem__(self, argument: str) -> Any:
+        return self._values[argument]
+
+    def __contains__(self, argument: str) -> bool:
+        return argument in self._values
+
+    def get(self, argument: str, default: Any = None) -> Any:
+        """An argument that only some overloads have."""
+        return self._values.get(argument, default)
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape of the (first) result."""
+        return self.results[0].shape
+
+    def values(self) -> list[Value]:
+        """All traced operands, in order."""
+        return [leaf for leaf in tree_leaves(list(self._values.values())) if isinstance(leaf, Value)]
+
+    def activations(self) -> list[Value]:
+        """The operands that depend on the input, in order."""
+        return [value for value in self.values() if value.varying]
+
+
+def by_name(operation, args: Sequence, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of a call by name, defaults included."""
+    return {
+        argument.name: args[index] if index < len(args) else kwargs.get(argument.name, argument.default_value)
+        for index, argument in enumerate(operation._schema.arguments)
+    }
+
+
+def on_cpu(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments with their tensors on the CPU, where widths live."""
+    return tree_map(lambda leaf: leaf.cpu() if isinstance(leaf, Tensor) else leaf, arguments)
+
+
+def call_by_name(operation, arguments: dict[str, Any]) -> Any:
+    """The inverse of :func:`by_name`: calls an operation."""
+    schema = operation._schema.arguments
+    positional = [arguments[argument.name] for argument in schema if not argument.kwarg_only]
+    return operation(*positional, **{a.name: arguments[a.name] for a in schema if a.kwarg_only})

@@ -1,0 +1,95 @@
+"""A table of sparsity, compression and cost per layer."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from effective_sparsity.connectivity.network import Connectivity
+
+if TYPE_CHECKING:
+    import pandas
+
+_COUNTS = ("n_weights", "n_kept", "n_active", "flops", "direct_flops", "effective_flops")
+_COLUMNS = [
+    "layer",
+    "shape",
+    "n_weights",
+    "n_kept",
+    "n_active",
+    "direct_sparsity",
+    "effective_sparsity",
+    "direct_compression",
+    "effective_compression",
+    "flops",
+    "direct_flops",
+    "effective_flops",
+]
+_PRUNED = "_orig"  # torch.nn.utils.prune keeps the weight in weight_orig and the mask in weight_mask
+
+
+def sparsity_report(
+    model: nn.Module, input_shape: Sequence[int], masks: Mapping[str, Tensor | np.ndarray] | None = None
+) -> "pandas.DataFrame":
+    """Direct and effective sparsity of each layer and of the network.
+
+    Args:
+        model, input_shape: as for :func:`effective_sparsity.effective_scores`.
+        masks: parameter name -> boolean mask, True where the weight is kept; weights that are not named are
+            kept. By default the masks of ``torch.nn.utils.prune``, and for the other weights those that are
+            not zero.
+
+    Returns:
+        One row per weight, then one named "total", with columns layer (parameter name), shape, n_weights,
+        n_kept, n_active, direct_sparsity and effective_sparsity (fractions), direct_compression and
+        effective_compression (infinite where nothing is left), flops, direct_flops and effective_flops:
+        floating point operations for one sample, two per multiplication with a weight, of all weights, of the
+        kept and of the active ones. A weight of a convolution counts once per output position, padding
+        included.
+
+    Raises:
+        UserError: as for :func:`effective_sparsity.effective_masks`.
+    """
+    import pandas  # here, because most of those who need connectivity need no tables
+
+    connectivity = Connectivity(model, input_shape)
+    given = _masks_of(model, connectivity) if masks is None else masks
+    dense = {name: torch.ones(shape, dtype=torch.bool) for name, shape in connectivity.shapes.items()}
+    kept = dense | {name: torch.as_tensor(mask) for name, mask in given.items()}
+    active = connectivity.effective_masks(kept)
+    flops = [connectivity.flops(subnetwork) for subnetwork in (dense, kept, active)]
+    rows = [
+        {
+            "layer": name,
+            "shape": tuple(shape),
+            "n_weights": shape.numel(),
+            "n_kept": int(kept[name].sum()),
+            "n_active": int(active[name].sum()),
+            "flops": flops[0][name],
+            "direct_flops": flops[1][name],
+            "effective_flops": flops[2][name],
+        }
+        for name, shape in connectivity.shapes.items()
+    ]
+    total = {
+        "layer": "total",
+        "shape": (),
+        **{column: sum(row[column] for row in rows) for column in _COUNTS},
+    }
+    table = pandas.DataFrame([*rows, total])
+    for kind, left in (("direct", "n_kept"), ("effective", "n_active")):
+        table[f"{kind}_sparsity"] = 1 - table[left] / table["n_weights"]
+        table[f"{kind}_compression"] = table["n_weights"] / table[left]
+    return table[_COLUMNS]
+
+
+def _masks_of(model: nn.Module, connectivity: Connectivity) -> dict[str, Tensor]:
+    buffers = dict(model.named_buffers())
+    masks = {}
+    for name, parameter in model.named_parameters():
+        if name in connectivity.shapes:
+            buffer = buffers.get(name.removesuffix(_PRUNED) + "_mask") if name.endswith(_PRUNED) else None
+            masks[name] = parameter.detach() != 0 if buffer is None else buffer.to(torch.bool)
+    return masks

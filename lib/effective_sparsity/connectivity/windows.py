@@ -1,0 +1,108 @@
+"""Windows that slide over positions, as convolutions and pools use them, in any number of dimensions."""
+
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+
+import torch
+from torch import Tensor
+
+from effective_sparsity.connectivity.orders import Order
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window per output position; every tuple has one entry per spatial dimension.
+
+    Attributes:
+        kernel, stride, padding, dilation: as for convolutions; the padding is that of the left side.
+        size: input positions.
+        steps: output positions.
+    """
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    size: tuple[int, ...]
+    steps: tuple[int, ...]
+
+    @property
+    def taps(self) -> int:
+        """Number of positions in one window."""
+        return prod(self.kernel)
+
+    def unfold(self, x: Tensor, order: Order) -> Tensor:
+        """What each tap sees: (items, channels, *size) -> (items, channels, taps, *steps), padding never."""
+        if self._is_identity():
+            return x.unsqueeze(2)
+        padded = self._pad(x, order)
+        columns = torch.empty((*x.shape[:2], self.taps, *self.steps), dtype=x.dtype)
+        for tap, seen in enumerate(self._views(padded)):
+            columns[:, :, tap] = seen
+        return columns
+
+    def fold(self, columns: Tensor, order: Order) -> Tensor:
+        """The adjoint of :meth:`unfold`: at each input position the maximum over the taps that see it."""
+        if self._is_identity():
+            return columns.squeeze(2)
+        padded = order.full((*columns.shape[:2], *self._padded_size()), order.never)
+        for tap, seen in enumerate(self._views(padded)):
+            torch.maximum(seen, columns[:, :, tap], out=seen)
+        return self._crop(padded)
+
+    def pool(self, x: Tensor, order: Order) -> Tensor:
+        """Maximum in each window: (items, channels, *size) -> (items, channels, *steps)."""
+        first, *others = self._views(self._pad(x, order))
+        best = first.clone()
+        for seen in others:
+            torch.maximum(best, seen, out=best)
+        return best
+
+    def unpool(self, x: Tensor, order: Order) -> Tensor:
+        """The adjoint of :meth:`pool`: (items, channels, *steps) -> (items, channels, *size)."""
+        padded = order.full((*x.shape[:2], *self._padded_size()), order.never)
+        for seen in self._views(padded):
+            torch.maximum(seen, x, out=seen)
+        return self._crop(padded)
+
+    def _is_identity(self) -> bool:
+        return self.taps == 1 and self.size == self.steps and not any(self.padding)
+
+    def _reach(self) -> tuple[int, ...]:
+        geometry = zip(self.kernel, self.stride, self.dilation, self.steps, strict=True)
+        return tuple(
+            (steps - 1) * stride + (kernel - 1) * dilation + 1 for kernel, stride, dilation, steps in geometry
+        )
+
+    def _padded_size(self) -> tuple[int, ...]:
+        # Windows may end before the last position (stride) or after the right padding (ceil_mode).
+        sizes = zip(self._reach(), self.padding, self.size, strict=True)
+        return tuple(max(reach, padding + size) for reach, padding, size in sizes)
+
+    def _interior(self) -> tuple[slice, ...]:
+        return (..., *(slice(pad, pad + size) for pad, size in zip(self.padding, self.size, strict=True)))
+
+    def _pad(self, x: Tensor, order: Order) -> Tensor:
+        if self._padded_size() == self.size:
+            return x
+        padded = order.full((*x.shape[:2], *self._padded_size()), order.never)
+        padded[self._interior()] = x
+        return padded
+
+    def _crop(self, padded: Tensor) -> Tensor:
+        return padded[self._interior()]
+
+    def _views(self, padded: Tensor):
+        """For each tap, in the order of the kernel, the view of the positions that it sees."""
+        for tap in product(*map(range, self.kernel)):
+            geometry = zip(tap, self.stride, self.dilation, self.steps, strict=True)
+            yield padded[
+                (
+                    ...,
+                    *(
+                        slice(t * dilation, t * dilation + (steps - 1) * stride + 1, stride)
+                        for t, stride, dilation, steps in geometry
+                    ),
+                )
+            ]

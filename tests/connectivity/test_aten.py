@@ -1,0 +1,212 @@
+"""Operations without weights, one by one, against the pattern of their Jacobian."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+import effective_sparsity as es
+from effective_sparsity.errors import UserError
+
+
+class Sandwich(nn.Module):
+    """An operation between two diagonal layers: one weight per element of its input and of its result."""
+
+    def __init__(self, operation, shape):
+        super().__init__()
+        self.operation, self.shape = operation, shape
+        size = torch.Size(shape).numel()
+        self.before = nn.Linear(size, size, bias=False)
+        after = operation(torch.rand(1, *shape)).numel()
+        self.after = nn.Linear(after, after, bias=False)
+
+    def forward(self, x):
+        return self.after(self.operation(self.before(x).view(1, *self.shape)).reshape(1, -1))
+
+    def active(self, kept_before, kept_after):
+        """Which diagonal weights are active when these are kept."""
+        masks = {"before.weight": torch.diag(kept_before), "after.weight": torch.diag(kept_after)}
+        active = es.effective_masks(self, masks, (len(kept_before),))
+        return active["before.weight"].diagonal(), active["after.weight"].diagonal()
+
+
+def depends(operation, shape):
+    """Boolean (results, inputs): whether a result moves with an input, at a random point."""
+    torch.manual_seed(0)
+    point = torch.rand(1, *shape, dtype=torch.float64) + 0.5
+    jacobian = torch.autograd.functional.jacobian(operation, point)
+    return jacobian.reshape(-1, point.numel()) != 0
+
+
+def write_slice(x):
+    y = torch.zeros(1, 2, 5)
+    y[:, :, 1:4] = x
+    y[:, 0].mul_(2.0)
+    y[:, 1, :2] = 7.0
+    return y
+
+
+def write_view(x):
+    y = x * 1.0
+    y.view(1, -1)[:, 2:4].fill_(0.0)
+    return y
+
+
+def where_mask(x):
+    return torch.where(torch.tensor([True, False, True]), x, 2 * x.flip(2))
+
+
+ROWS = (2, 3)
+MAPS = (2, 5, 4)
+CASES = {
+    "cat": (lambda x: torch.cat([x, torch.ones(1, 1, 3), x[:, :1]], 1), ROWS),
+    "stack": (lambda x: torch.stack([x[:, 0], torch.ones(1, 3), x[:, 1]], 2), ROWS),
+    "permute": (lambda x: x.permute(0, 2, 1), ROWS),
+    "slice": (lambda x: x[:, 1, ::2], ROWS),
+    "chunk": (lambda x: x.chunk(2, 2)[1], MAPS),
+    "unbind": (lambda x: x.unbind(1)[1], MAPS),
+    "flip and roll": (lambda x: x.flip(1).roll(1, 2), ROWS),
+    "repeat": (lambda x: x.repeat(1, 2, 1), ROWS),
+    "repeat_interleave": (lambda x: x.repeat_interleave(2, 1), ROWS),
+    "expand": (lambda x: x[:, :1].expand(1, 4, 3), ROWS),
+    "index": (lambda x: x[:, [1, 1, 0]][:, :, torch.tensor([2, 0])], ROWS),
+    "gather": (lambda x: x.gather(2, torch.tensor([[[0, 0], [2, 1]]])), ROWS),
+    "masked_fill": (lambda x: x.masked_fill(torch.tensor([True, False, True]), -5.0), ROWS),
+    "where by a constant": (where_mask, ROWS),
+    "tril": (lambda x: x.tril(), ROWS),
+    "diagonal": (lambda x: x.diagonal(0, 1, 2), ROWS),
+    "asymmetric pad": (lambda x: F.pad(x, (1, 2, -1, 0), value=3.0), MAPS),
+    "circular pad": (lambda x: F.pad(x, (1, 2, 0, 1), mode="circular"), MAPS),
+    "reflection pad": (lambda x: F.pad(x, (1, 2, 0, 1), mode="reflect"), MAPS),
+    "replication pad": (lambda x: F.pad(x, (1, 2, 0, 1), mode="replicate"), MAPS),
+    "write into a slice": (write_slice, ROWS),
+    "write through a view": (write_view, ROWS),
+    "write at an index": (
+        lambda x: torch.zeros(3, 2, 3, dtype=x.dtype).index_put((torch.tensor([1]),), x),
+        ROWS,
+    ),
+    "unfold": (lambda x: F.unfold(x, 2, stride=2), MAPS),
+    "pixel shuffle": (lambda x: F.pixel_shuffle(x, 2), (4, 2, 2)),
+    "channel shuffle": (lambda x: F.channel_shuffle(x, 2), (4, 2, 2)),
+    "nearest neighbours": (lambda x: F.interpolate(x, scale_factor=1.5), MAPS),
+    "activations": (lambda x: F.gelu(F.silu(F.hardswish(F.elu(x)))), ROWS),
+    "broadcast addition": (lambda x: x + x[:, :1] + 3.0, ROWS),
+    "gate": (lambda x: x * torch.sigmoid(x.mean((2, 3), keepdim=True)), MAPS),
+    "maximum of two": (lambda x: torch.logaddexp(x, x.flip(1)), ROWS),
+    "gated linear unit": (lambda x: F.glu(x, 1), MAPS),
+    "sum": (lambda x: x.sum(1), ROWS),
+    "mean": (lambda x: x.mean((1, 3), keepdim=True), MAPS),
+    "variance": (lambda x: x.var(2), ROWS),
+    "standard deviation and mean": (lambda x: torch.cat(torch.std_mean(x, 2), 1), ROWS),
+    "norm": (lambda x: x.norm(dim=1), ROWS),
+    "logsumexp": (lambda x: x.logsumexp(2), ROWS),
+    "average pool": (lambda x: F.avg_pool2d(x, 2, stride=1, padding=1, count_include_pad=False), MAPS),
+    "average pool in 1d": (lambda x: F.avg_pool1d(x, 2, ceil_mode=True), ROWS),
+    "average pool in 3d": (lambda x: F.avg_pool3d(x, 2), (1, 2, 3, 3)),
+    "adaptive pool": (lambda x: F.adaptive_avg_pool2d(x, (3, 2)), MAPS),
+    "adaptive pool in 1d": (lambda x: F.adaptive_avg_pool1d(x, 2), ROWS),
+    "global pool of channels last": (
+        lambda x: F.adaptive_avg_pool2d(x.to(memory_format=torch.channels_last), 1),
+        MAPS,
+    ),
+    "attention": (lambda x: F.scaled_dot_product_attention(x, x.flip(1), x), ROWS),
+    "matrix product": (lambda x: x @ (1 + x).mT, ROWS),
+    "einsum": (lambda x: torch.einsum("bij,bkj->bik", x, 1 + x), ROWS),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_paths_follow_the_jacobian(name):
+    operation, shape = CASES[name]
+    check(operation, shape, depends(operation, shape))
+
+
+@pytest.mark.parametrize(
+    ("operation", "same_windows", "shape"),
+    [
+        (lambda x: F.max_pool2d(x, 2, ceil_mode=True), lambda x: F.avg_pool2d(x, 2, ceil_mode=True), MAPS),
+        (lambda x: F.max_pool1d(x, 2), lambda x: F.avg_pool1d(x, 2), ROWS),
+        (lambda x: F.max_pool3d(x, 2), lambda x: F.avg_pool3d(x, 2), (1, 2, 3, 3)),
+        (lambda x: F.adaptive_max_pool2d(x, (3, 2)), lambda x: F.adaptive_avg_pool2d(x, (3, 2)), MAPS),
+        (lambda x: F.adaptive_max_pool1d(x, 2), lambda x: F.adaptive_avg_pool1d(x, 2), ROWS),
+        (lambda x: x.max(2).values, lambda x: x.sum(2), ROWS),
+        (lambda x: x.amax((2, 3)), lambda x: x.sum((2, 3)), MAPS),
+        (lambda x: F.relu(x - 10.0), lambda x: x, ROWS),
+        (lambda x: torch.where(x > 0, x, 0.1 * x), lambda x: x, ROWS),
+        (nn.BatchNorm1d(2).eval(), lambda x: x, ROWS),
+        (nn.LayerNorm(3), lambda x: x, ROWS),
+        (nn.GroupNorm(2, 2), lambda x: x, ROWS),
+        (nn.InstanceNorm1d(2), lambda x: x, ROWS),
+        (nn.Softmax(2), lambda x: x, ROWS),
+        (nn.PReLU(), lambda x: x, ROWS),
+        (lambda x: F.dropout(x, 0.5, training=True), lambda x: x, ROWS),
+    ],
+)
+def test_paths_follow_an_operation_with_the_same_paths(operation, same_windows, shape):
+    check(operation, shape, depends(same_windows, shape))
+
+
+@pytest.mark.parametrize(
+    ("allowed", "arguments"),
+    [
+        (torch.ones(3, 3).tril(), {"is_causal": True}),
+        (torch.eye(3), {"attn_mask": torch.eye(3).bool()}),
+        (torch.eye(3), {"attn_mask": torch.eye(3).log()}),
+    ],
+)
+def test_masked_attention_reaches_only_allowed_tokens(allowed, arguments):
+    def operation(x):
+        return F.scaled_dot_product_attention(x, x, x, **arguments)
+
+    # Query, key and value are the same here, so a token depends on all features of the tokens that it may
+    # see.
+    check(operation, (3, 2), allowed.bool().repeat_interleave(2, 0).repeat_interleave(2, 1))
+
+
+def check(operation, shape, jacobian):
+    """Compares paths with a Jacobian's pattern, with all and with random weights around the operation."""
+    model = Sandwich(operation, shape)
+    results, inputs = jacobian.shape
+    for seed in range(4):
+        torch.manual_seed(seed)
+        density = 1.0 if seed == 0 else 0.5
+        kept_before, kept_after = torch.rand(inputs) < density, torch.rand(results) < density
+        before, after = model.active(kept_before, kept_after)
+        alive = jacobian & kept_before & kept_after[:, None]
+        assert torch.equal(before, alive.any(0))
+        assert torch.equal(after, alive.any(1))
+
+
+class Inner(nn.Module):
+    def forward(self, x):
+        return self.work(x)
+
+    def work(self, x):
+        return x.cumsum(1)
+
+
+def test_unknown_operation_is_named_with_its_place():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.ReLU(), Inner()))
+    with pytest.raises(UserError, match=r"aten\.cumsum.* in 1\.1 \(Inner\) \(.*test_aten\.py, line \d+\)"):
+        es.effective_masks(model, {"0.weight": torch.ones(2, 2, dtype=torch.bool)}, (2,))
+
+
+@pytest.mark.parametrize(
+    ("operation", "message"),
+    [
+        (lambda x: x if x.sum() > 0 else -x, "course of the program depends on the values of the input"),
+        (lambda x: x[:, x[0, 0].long()], "depend on the input|course of the program"),
+        (lambda x: x[x > 0], "indices or its mask depend on the input"),
+        (lambda x: x.max(1).indices * 1.0, "a further result of max"),
+        (lambda x: F.conv2d(x[None, None], x[None, None]), "its kernel depends on the input"),
+        (lambda x: x.sort(1).values, "not understood"),
+        (lambda x: torch.zeros(1, 2).index_put((torch.tensor([0]),), x, accumulate=True), "adds up"),
+    ],
+)
+def test_use_that_is_not_understood_is_an_error(operation, message):
+    class Model(nn.Module):
+        def forward(self, x):
+            return operation(x)
+
+    with pytest.raises(UserError, match=message):
+        es.connectivity.Connectivity(Model(), (2,))

@@ -1,0 +1,119 @@
+import json
+import sys
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+import effective_sparsity as es
+from effective_sparsity.__main__ import main
+
+SHAPE = ["--input-shape", "1,4,4"]
+MODULE = """
+import torch
+from torch import nn
+
+def build():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 3))
+
+def number():
+    return 3
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "own_networks.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", ["", *sys.path])
+    monkeypatch.delitem(sys.modules, "own_networks", raising=False)
+    return tmp_path
+
+
+def build():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 3))
+
+
+def test_measure_prints_and_writes_the_report(folder, capsys):
+    written = ["--csv", "table.csv", "--json", "table.json"]
+    assert main(["measure", "own_networks:build", *SHAPE, *written]) == 0
+    assert "4.weight" in capsys.readouterr().out
+    expected = es.sparsity_report(build(), (1, 4, 4))
+    assert pd.read_csv("table.csv")["n_active"].tolist() == expected["n_active"].tolist()
+    assert [row["layer"] for row in json.loads((folder / "table.json").read_text())] == expected[
+        "layer"
+    ].tolist()
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pt"])
+def test_measure_reads_an_exported_program_or_a_checkpoint(folder, suffix, capsys):
+    model = build().eval()
+    with torch.no_grad():
+        model[4].weight[1:] = 0
+    torch.export.save(torch.export.export(model, (torch.zeros(1, 1, 4, 4),)), "model.pt2")
+    save = save_file if suffix == "safetensors" else torch.save
+    save(model.state_dict(), f"state.{suffix}")
+    assert main(["measure", "model.pt2", *SHAPE, "--csv", "program.csv"]) == 0
+    loaded = ["--checkpoint", f"state.{suffix}", "--csv", "state.csv"]
+    assert main(["measure", "own_networks:build", *SHAPE, *loaded]) == 0
+    assert pd.read_csv("program.csv")["n_kept"].tolist() == [36, 16, 52]
+    assert pd.read_csv("state.csv").equals(pd.read_csv("program.csv"))
+
+
+@pytest.mark.parametrize("pruner", ["lamp", "random-igq", "magnitude-uniform-plus"])
+def test_prune_reaches_the_target_and_writes_masks_and_checkpoint(folder, pruner):
+    written = ["--masks", "masks.safetensors", "--output", "pruned.safetensors"]
+    arguments = ["--pruner", pruner, "--compression", "1.5", *written]
+    assert main(["prune", "own_networks:build", *SHAPE, *arguments]) == 0
+    masks = load_file("masks.safetensors")
+    assert sum(int(active.sum()) for active in es.effective_masks(build(), masks, (1, 4, 4)).values()) >= 56
+    state, original = load_file("pruned.safetensors"), build().state_dict()
+    assert state.keys() == original.keys()
+    for name, tensor in original.items():
+        assert torch.equal(state[name], tensor * masks[name] if name in masks else tensor)
+    assert main(["prune", "own_networks:build", *SHAPE, *arguments, "--criterion", "direct"]) == 0
+    assert sum(int(mask.sum()) for mask in load_file("masks.safetensors").values()) == 56
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["measure", "own_networks:missing"], "own_networks:missing cannot be imported"),
+        (["measure", "own_networks:number"], "returned int; it must return a torch.nn.Module"),
+        (["measure", "own_networks"], "neither a .pt2 file nor module:function"),
+        (["measure", "absent.pt2"], "there is no file absent.pt2"),
+        (["measure", "own_networks:build", "--checkpoint", "own_networks.py"], "cannot be read"),
+        (["measure", "own_networks:build", "--checkpoint", "other.safetensors"], "does not fit the model"),
+        (
+            ["prune", "own_networks:build", "--pruner", "snip"],
+            "not one of those without data: random-uniform",
+        ),
+    ],
+)
+def test_mistakes_are_reported_in_one_line_with_exit_code_2(folder, capsys, arguments, message):
+    save_file({"other": torch.zeros(1)}, "other.safetensors")
+    if arguments[0] == "prune":
+        arguments = [
+            *arguments,
+            "--compression",
+            "2",
+            "--masks",
+            "m.safetensors",
+            "--output",
+            "p.safetensors",
+        ]
+    assert main([*arguments, *SHAPE]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_shape_that_is_no_shape_is_refused(folder, capsys):
+    with pytest.raises(SystemExit) as refused:
+        main(["measure", "own_networks:build", "--input-shape", "3,x"])
+    assert refused.value.code == 2
+    assert "--input-shape" in capsys.readouterr().err

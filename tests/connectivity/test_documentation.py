@@ -1,0 +1,22 @@
+import doctest
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from effective_sparsity.connectivity import network
+
+PAGE = Path(__file__).parents[2] / "docs" / "effective-sparsity.md"
+
+
+def test_worked_example_of_the_documentation_runs():
+    with pd.option_context("display.width", 120):
+        result = doctest.testfile(str(PAGE), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.attempted > 8
+    assert result.failed == 0
+
+
+def test_examples_in_docstrings_run():
+    result = doctest.testmod(network, extraglobs={"torch": torch})
+    assert result.attempted
+    assert result.failed == 0

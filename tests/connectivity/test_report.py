@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import prune
+
+import effective_sparsity as es
+from effective_sparsity.errors import UserError
+
+
+def network():
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2))
+
+
+def test_report_counts_each_layer_and_the_total():
+    first = torch.ones(2, 1, 3, 3, dtype=torch.bool)
+    first[1] = False
+    last = torch.ones(2, 8, dtype=torch.bool)
+    last[1] = False
+    table = es.sparsity_report(network(), (1, 4, 4), {"0.weight": first, "4.weight": last}).set_index("layer")
+    assert list(table.index) == ["0.weight", "4.weight", "total"]
+    assert table["shape"].tolist() == [(2, 1, 3, 3), (2, 8), ()]
+    assert table["n_weights"].tolist() == [18, 16, 34]
+    assert table["n_kept"].tolist() == [9, 8, 17]
+    assert table["n_active"].tolist() == [9, 4, 13]
+    assert table["direct_sparsity"].tolist() == [0.5, 0.5, 0.5]
+    assert table["effective_sparsity"].tolist() == [0.5, 0.75, 1 - 13 / 34]
+    assert table["direct_compression"].tolist() == [2, 2, 2]
+    assert table["effective_compression"].tolist() == [2, 4, 34 / 13]
+    assert table["flops"].tolist() == [2 * 18 * 4, 2 * 16, 2 * 18 * 4 + 2 * 16]  # a 2 by 2 map
+    assert table["direct_flops"].tolist() == [2 * 9 * 4, 2 * 8, 2 * 9 * 4 + 2 * 8]
+    assert table["effective_flops"].tolist() == [2 * 9 * 4, 2 * 4, 2 * 9 * 4 + 2 * 4]
+
+
+def test_disconnected_network_has_infinite_effective_compression():
+    table = es.sparsity_report(network(), (1, 4, 4), {"4.weight": torch.zeros(2, 8, dtype=torch.bool)})
+    assert np.isinf(table["effective_compression"]).all()
+    assert (table["effective_sparsity"] == 1).all()
+
+
+def test_masks_are_taken_from_torch_prune_and_from_zeros():
+    model = network()
+    prune.ln_structured(model[0], "weight", amount=1, n=2, dim=0)
+    with torch.no_grad():
+        model[4].weight[0] = 0
+    table = es.sparsity_report(model, (1, 4, 4)).set_index("layer")
+    assert table["n_kept"].to_dict() == {"0.weight_orig": 9, "4.weight": 8, "total": 17}
+    assert table["n_active"]["total"] == 9 + 4
+
+
+def test_flops_of_a_published_architecture():
+    torchvision = pytest.importorskip("torchvision")
+    total = es.sparsity_report(torchvision.models.resnet18(), (3, 224, 224)).iloc[-1]
+    assert total["flops"] == 2 * 1_814_073_344  # multiply-accumulates, biases and batch norm not counted
+    assert total["effective_flops"] == total["flops"]
+
+
+def test_masks_that_are_not_boolean_are_refused():
+    with pytest.raises(UserError, match="use bool"):
+        es.sparsity_report(network(), (1, 4, 4), {"4.weight": torch.zeros(2, 8)})
