@@ -9,8 +9,8 @@ from importlib import import_module
 from effective_sparsity.training.recipe import Recipe
 
 # Added to the variance by every batch norm, as in the reference implementation (the default of Keras). It
-# keeps units with a single live weight calm: batch norm takes away their scale, and their gradient is rounding
-# errors times up to 1 / sqrt(epsilon).
+# keeps units with a single live weight calm: batch norm takes away their scale, and their gradient is
+# rounding errors times up to 1 / sqrt(epsilon).
 BATCH_NORM_EPSILON = 1e-3
 
 
