@@ -15,18 +15,27 @@ include: "rules/prune.smk"
 include: "rules/retrain.smk"
 include: "rules/evaluate.smk"
 include: "rules/tables.smk"
+include: "rules/claims.smk"
 include: "rules/figures.smk"
+include: "rules/report.smk"
 
 
 rule all:
     input:
         [f"{ROOT}/tables/{name}.csv" for name in TABLES],
         [f"{ROOT}/figures/{figure}.{kind}" for figure in FIGURES for kind in ["pdf", "png"]],
+        f"{ROOT}/claims.md",
+        f"{ROOT}/report.html",
 
 
 rule figures:
     input:
         [f"{ROOT}/figures/{figure}.pdf" for figure in FIGURES],
+
+
+rule verdicts:
+    input:
+        f"{ROOT}/claims.md",
 
 
 rule data:
@@ -37,6 +46,7 @@ rule data:
 localrules:
     all,
     figures,
+    verdicts,
     data,
 
 

@@ -5,6 +5,7 @@
 import sys
 from dataclasses import asdict
 
+from effective_sparsity.claims import TABLES as CLAIM_TABLES
 from effective_sparsity.errors import UserError
 from effective_sparsity.figures.registry import FIGURES
 from effective_sparsity.networks.registry import NETWORKS

@@ -57,7 +57,7 @@ def test_the_readme_shows_how_to_run_studies(root):
     assert len(commands(root)) >= 5
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(6))
 def test_every_snakemake_command_plans_a_run(root, number, tmp_path):
     command = commands(root)[number]
     # The example's pruner is not there unless the reader adds it.

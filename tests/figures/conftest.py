@@ -12,6 +12,14 @@ LAYERS = ("fc1.weight", "fc2.weight", "fc3.weight")
 COUNTS = np.array([n * m for n, m in pairwise(SIZES)])
 N = int(COUNTS.sum())
 LEVELS = [round(float(c), 6) for c in np.logspace(1, 4, 10)]
+TOY_NETWORK = [
+    {"pruner": pruner, "n_weights": 14, "layer": layer, "source": source, "target": target, "active": active}
+    for pruner, edges in {
+        "random-uniform": [(0, 0, 1, True), (0, 3, 0, False), (1, 1, 1, True)],
+        "synflow": [(0, 0, 1, True), (0, 3, 1, True), (1, 1, 1, True)],
+    }.items()
+    for layer, source, target, active in edges
+]
 ITERATIVE = ("snip-iterative", "synflow")
 WHERE = {"study": "synthetic", "architecture": "lenet-300-100", "dataset": "mnist-5k"}
 REDUCED = "4,000 MNIST training images, 2,000 of 96,000 steps"
@@ -180,7 +188,16 @@ def make_tables(seeds=(0, 1, 2), pruners=tuple(PRUNERS), levels=tuple(LEVELS)) -
         }
         for seed in seeds
     ]
+    costs = [
+        WHERE | {"pruner": pruner, "seed": seed, "stage": stage, "seconds": seconds * (1 + 0.1 * seed)}
+        for pruner in pruners
+        for seed in seeds
+        for stage, seconds in (("rank", 3.0), ("subnetworks", 0.8), ("retrain", 12.0))
+    ]
+    costs += [WHERE | {"seed": seed, "stage": "train_dense", "seconds": 20.0} for seed in seeds]
     columns = {
+        "toy_network": TOY_NETWORK,
+        "costs": costs,
         "subnetworks": subnetworks,
         "layers": layers,
         "curves": curves,

@@ -8,6 +8,9 @@ from effective_sparsity.figures.registry import FIGURES
 # One process runs them all, so that the finished study is made once.
 pytestmark = pytest.mark.xdist_group("workflow")
 
+# What follows from the tables, beside the figures that do.
+READING = ["costs", "claims", "report"]
+DRAWN_FROM_THE_STUDY = len(FIGURES) - 1  # all but the toy network
 PRUNERS = ["random-uniform", "random-synflow", "magnitude-igq", "synflow"]
 
 
@@ -81,6 +84,11 @@ def test_a_second_run_has_nothing_to_do(finished):
     assert not finished.planned()
 
 
+def test_lost_benchmarks_are_not_run_again(copy):
+    (copy.results / "benchmarks").rename(copy.folder / "benchmarks")
+    assert not copy.planned()
+
+
 def test_touched_scripts_change_nothing(copy):
     for path in (copy.root / "workflow_scripts").iterdir():
         path.touch()
@@ -95,8 +103,8 @@ def test_another_mirror_or_device_changes_nothing(copy):
 def test_a_new_pruner_leaves_the_others_alone(copy):
     copy.config["pruners"].append("lamp")
     before = {path: path.stat().st_mtime_ns for path in copy.results.rglob("*.safetensors")}
-    once = ["rank", "subnetworks", "retrain_lenet-300-100_1", "evaluate", "tables"]
-    assert copy.planned() == dict.fromkeys(once, 1) | {"figure": len(FIGURES)}
+    once = ["rank", "subnetworks", "retrain_lenet-300-100_1", "evaluate", "tables", *READING]
+    assert copy.planned() == dict.fromkeys(once, 1) | {"figure": DRAWN_FROM_THE_STUDY}
     copy.succeed()
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
     table = pd.read_csv(copy.results / "tables/subnetworks.csv")
@@ -134,9 +142,38 @@ def test_figures_follow_from_the_tables_alone(copy):
     assert copy.planned("figures") == {"figure": len(FIGURES)}
 
 
+def test_claims_and_report_follow_from_the_tables_alone(copy):
+    for path in copy.results.iterdir():
+        if path.name != "tables":
+            path.rename(copy.folder / path.name)
+    for name in ("costs", "claims", "measurements"):
+        (copy.results / f"tables/{name}.csv").unlink()
+    plan = copy.planned("verdicts", "report")
+    assert plan == {"costs": 1, "claims": 1, "report": 1, "figure": len(FIGURES)}
+    copy.succeed("verdicts", "report")
+    claims = pd.read_csv(copy.results / "tables/claims.csv").set_index("claim")
+    assert "run times of random-uniform (costs)" in claims.missing[5]
+
+
+def test_every_claim_has_its_verdict(finished):
+    claims = pd.read_csv(finished.results / "tables/claims.csv")
+    # One seed is not enough for any verdict.
+    assert dict(zip(claims.claim, claims.verdict, strict=True)) == dict.fromkeys(
+        range(1, 8), "not enough data"
+    )
+    page = (finished.results / "claims.md").read_text()
+    assert "5,000 MNIST images: 4,000 train, 1,000 test; 20 of 96,000 steps" in page
+
+
+def test_every_step_has_its_cost(finished):
+    costs = pd.read_csv(finished.results / "tables/costs.csv")
+    assert set(costs.stage) == {"train_dense", "rank", "subnetworks", "retrain", "evaluate"}
+    assert (costs.seconds > 0).all()
+
+
 def test_a_run_that_was_killed_goes_on_to_the_same_tables(finished, fresh):
     fresh.run_and_kill_when(lambda: len(list(fresh.results.glob("*/seed-0/*/direct/*.safetensors"))) >= 3)
-    assert not (fresh.results / "tables").exists()
+    assert not (fresh.results / "tables/subnetworks.csv").exists()
     fresh.succeed("--unlock")
     fresh.succeed()
     assert fresh.tables() == finished.tables()

@@ -21,11 +21,13 @@ class Entry:
     Attributes:
         function: `module:function` of this package that draws it.
         tables: names of the tables that it needs.
+        title: what it shows.
         caption: what to see in it.
     """
 
     function: str
     tables: tuple[str, ...]
+    title: str
     caption: str
 
     def draw(self, tables: "Tables") -> "tuple[Figure, pd.DataFrame]":
@@ -41,9 +43,18 @@ _ACCURACY = (
 )
 
 FIGURES = {
+    "toy_network": Entry(
+        "toy_network:toy_network",
+        ("toy_network",),
+        "Active and inactive weights",
+        "A weight is active if it lies on a path of kept weights from an input to an output (solid, blue). "
+        "Pruners that keep equally many weights leave different numbers of them active; the others (dashed, "
+        "orange) do nothing. Filled units lie on such a path.",
+    ),
     "effective_vs_direct": Entry(
         "effective_vs_direct:effective_vs_direct",
         ("curves", "subnetworks"),
+        "Effective against direct compression",
         "Effective against direct compression of every pruner; on the grey diagonal nothing is lost beyond "
         "what was pruned. A mark on the upper edge, and the number behind a name, is the direct compression "
         "from which on no weight is active in at least half of the seeds.",
@@ -51,36 +62,58 @@ FIGURES = {
     "accuracy_at_initialisation": Entry(
         "accuracy:accuracy_at_initialisation",
         ("subnetworks", "dense"),
+        "Accuracy: pruning at initialisation",
         f"Test accuracy of pruners at initialisation. {_ACCURACY}",
     ),
     "accuracy_random_quotas": Entry(
         "accuracy:accuracy_random_quotas",
         ("subnetworks", "dense"),
+        "Accuracy: quotas for random pruning",
         f"Test accuracy of random pruning with different layerwise quotas. {_ACCURACY}",
     ),
     "accuracy_magnitude_quotas": Entry(
         "accuracy:accuracy_magnitude_quotas",
         ("subnetworks", "dense"),
+        "Accuracy: quotas for magnitude pruning",
         f"Test accuracy of magnitude pruning after training, with different layerwise quotas. {_ACCURACY}",
     ),
     "layer_density": Entry(
         "layer_density:layer_density",
         ("layers", "subnetworks"),
+        "Density of each layer",
         "Density of each layer after direct pruning with each quota: weights kept (dashed) and those of them "
         "that are active (solid; absent from a layer where none is).",
     ),
     "target_hits": Entry(
         "target_hits:target_hits",
         ("subnetworks",),
+        "How well a target is hit",
         "Distance of the effective compression reached from the one asked for, relative to it: direct "
         "pruning (dashed; it stops where nothing is active) and effective pruning (solid). Exact hits lie on "
         "the lower edge.",
     ),
+    "costs": Entry(
+        "costs:costs",
+        ("costs", "subnetworks"),
+        "What pruning costs",
+        "Wall-clock time of each step of a pruner. Effective pruning takes no search: effective scores come "
+        "with the ranking, and the masks of all levels are read off them.",
+    ),
     "pruner_order": Entry(
         "pruner_order:pruner_order",
         ("subnetworks",),
+        "How the order of pruners changes",
         "Left: pruners ranked by mean test accuracy when compared at equal direct and at equal effective "
         "compression; tied pruners share a rank. Right: Kendall's tau between the two orders, beside the "
         "agreement between seeds within the effective frame, which is what noise alone allows.",
+    ),
+    "mean_field": Entry(
+        "mean_field:mean_field",
+        ("layers", "subnetworks"),
+        "Effective compression, predicted",
+        "Effective against direct compression of randomly pruned fully-connected networks: measured "
+        "(markers), and predicted (lines) from the densities of the layers alone, as the expected number of "
+        "weights whose source is reached from the input and whose target leads on to the output. A "
+        "prediction leaves the panel where subnetworks disconnect.",
     ),
 }

@@ -1,0 +1,170 @@
+"""What the report's tables say, as plain text and numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from effective_sparsity.figures.statistics import half_width
+from effective_sparsity.figures.style import look, panel_title, plain_number
+from effective_sparsity.figures.tables import PANEL
+
+STAGES = {
+    "train_dense": "Dense training",
+    "rank": "Scores and effective scores",
+    "subnetworks": "Masks at all levels",
+    "retrain": "Retraining",
+    "evaluate": "Evaluation",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Text to show, and the number to sort by (None: sort by the text)."""
+
+    text: str
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the report: its anchor, title, what it shows, names of columns, and rows of cells."""
+
+    name: str
+    title: str
+    note: str
+    columns: tuple[str, ...]
+    rows: list[list[Cell]]
+
+
+def number(value: float, text: str = "{:,.4g}") -> Cell:
+    """A number as a cell; empty if it is missing, sorted last."""
+    if pd.isna(value):
+        return Cell("")
+    if np.isinf(value):
+        return Cell("infinite", 1e300)
+    return Cell(text.format(value), float(value))
+
+
+def subnetworks(table: pd.DataFrame) -> Table:
+    """All subnetworks, seeds taken together."""
+    keys = [*PANEL, "pruner", "criterion", "target_compression"]
+    rows = []
+    for (architecture, dataset, pruner, criterion, target), group in table.groupby(keys, sort=False):
+        accuracy = group.test_accuracy.dropna().astype(float)
+        rows.append(
+            [
+                Cell(panel_title(architecture, dataset)),
+                Cell(look(pruner).label),
+                Cell(criterion),
+                Cell(plain_number(target), target),
+                number(group.direct_compression.median(), "{:,.1f}"),
+                number(group.effective_compression.median(), "{:,.1f}"),
+                number(100 * accuracy.mean(), "{:.2f}"),
+                number(100 * half_width(accuracy), "{:.2f}"),
+                Cell(str(len(group)), len(group)),
+                Cell(_statuses(group.status)),
+            ]
+        )
+    return Table(
+        "subnetworks",
+        "Subnetworks",
+        "Medians of the compressions and mean test accuracy over seeds; +- is half a 95 % t interval.",
+        (
+            "Network",
+            "Pruner",
+            "Pruning",
+            "Target",
+            "Direct compression",
+            "Effective compression",
+            "Accuracy %",
+            "+-",
+            "Seeds",
+            "Status",
+        ),
+        rows,
+    )
+
+
+def _statuses(statuses: pd.Series) -> str:
+    counts = statuses.value_counts()
+    if len(counts) == 1:
+        return str(counts.index[0])
+    return ", ".join(f"{count} {status}" for status, count in counts.items())
+
+
+def dense(table: pd.DataFrame) -> Table:
+    """The dense networks."""
+    rows = [
+        [
+            Cell(panel_title(row.architecture, row.dataset)),
+            Cell(str(row.seed), row.seed),
+            number(row.n_weights, "{:,.0f}"),
+            number(row.steps, "{:,.0f}"),
+            number(100 * row.test_accuracy, "{:.2f}"),
+            number(row.test_loss, "{:.4f}"),
+            Cell(str(row.status)),
+        ]
+        for row in table.itertuples()
+    ]
+    columns = ("Network", "Seed", "Prunable weights", "Steps", "Accuracy %", "Loss", "Status")
+    return Table(
+        "dense", "Dense networks", "Trained without pruning, evaluated on the test set.", columns, rows
+    )
+
+
+def costs(table: pd.DataFrame) -> Table:
+    """Run times by stage."""
+    rows = []
+    for (architecture, dataset), of_network in table.groupby(PANEL, sort=False):
+        for stage, title in STAGES.items():
+            group = of_network[of_network.stage == stage]
+            if len(group):
+                rows.append(
+                    [
+                        Cell(panel_title(architecture, dataset)),
+                        Cell(title),
+                        number(group.jobs.sum(), "{:,.0f}"),
+                        number(group.seconds.sum(), "{:,.1f}"),
+                        number(group.seconds.sum() / group.jobs.sum(), "{:,.1f}"),
+                        number(group.cpu_seconds.sum(), "{:,.1f}"),
+                        number(group.max_rss_mb.max(), "{:,.0f}"),
+                    ]
+                )
+    return Table(
+        "costs",
+        "Run times",
+        "Sums over all jobs of a step, as Snakemake measured them; jobs run side by side, so a run takes "
+        "less.",
+        ("Network", "Step", "Jobs", "Seconds", "Seconds per job", "CPU seconds", "Largest memory, MB"),
+        rows,
+    )
+
+
+def facts(subnetworks: pd.DataFrame, provenance: Mapping) -> list[tuple[str, str]]:
+    """What was run, in a few lines of name and value."""
+    networks = subnetworks[PANEL].drop_duplicates()
+    levels = subnetworks.target_compression.astype(float)
+    names = [panel_title(row.architecture, row.dataset) for row in networks.itertuples()]
+    return [
+        ("Networks", ", ".join(names) or "none"),
+        ("Pruners", f"{subnetworks.pruner.nunique()}, direct and effective pruning"),
+        ("Compressions", _levels(levels)),
+        ("Seeds", str(subnetworks.seed.nunique())),
+        ("Subnetworks", f"{len(subnetworks):,}"),
+        ("Commit", _short(provenance.get("commit"))),
+    ]
+
+
+def _short(commit: str | None) -> str:
+    if not commit:
+        return "unknown"
+    identifier, dash, dirty = commit.partition("-")
+    return f"{identifier[:12]}{dash}{dirty}"
+
+
+def _levels(levels: pd.Series) -> str:
+    if levels.empty:
+        return "none"
+    return f"{levels.nunique()}, from {plain_number(levels.min())} to {plain_number(levels.max())}"

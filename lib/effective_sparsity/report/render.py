@@ -1,0 +1,108 @@
+"""The report as one HTML file."""
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+
+from effective_sparsity.claims.page import EXPLANATION, measured, network, required, with_blanks
+from effective_sparsity.claims.registry import CLAIMS
+from effective_sparsity.figures.registry import FIGURES
+from effective_sparsity.figures.tables import Tables, reduced_text
+from effective_sparsity.report import content
+
+_FOLDER = Path(__file__).parent
+
+# Makes the small print of a figure as large as that of the page.
+_PIXELS_PER_POINT = 1.8
+
+
+def render(study: str, tables: Tables, figures: Mapping[str, bytes], provenance: Mapping) -> str:
+    """HTML without references to anything outside it.
+
+    Args:
+        study: its name.
+        tables: subnetworks, dense, costs, claims and measurements of the study.
+        figures: SVG of each figure, by its name in `figures.registry.FIGURES`.
+        provenance: what `study.provenance` wrote.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    subnetworks = tables["subnetworks"]
+    return environment.get_template("page.html").render(
+        study=study,
+        style=(_FOLDER / "style.css").read_text(),
+        script=(_FOLDER / "tables.js").read_text(),
+        facts=content.facts(subnetworks, provenance),
+        reduced=reduced_text(subnetworks),
+        explanation=EXPLANATION,
+        claims=_claims(tables["claims"], tables["measurements"]),
+        figures=[_figure(name, svg) for name, svg in figures.items()],
+        tables=[
+            content.subnetworks(subnetworks),
+            content.dense(tables["dense"]),
+            content.costs(tables["costs"]),
+        ],
+        versions={"Python": provenance.get("python"), **provenance.get("packages", {})},
+        commit=provenance.get("commit"),
+        machine=provenance.get("machine"),
+        settings=json.dumps(provenance.get("study", {}), indent=2),
+    )
+
+
+def _figure(name: str, svg: bytes) -> dict:
+    entry = FIGURES[name]
+    return {
+        "name": name,
+        "title": entry.title,
+        "caption": entry.caption,
+        # As an image, not as part of the page: the names inside the SVG of different figures would collide.
+        "source": f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}",
+        "width": round(_PIXELS_PER_POINT * float(re.search(rb'width="([0-9.]+)pt"', svg)[1])),
+    }
+
+
+def _claims(claims: pd.DataFrame, measurements: pd.DataFrame) -> list[dict]:
+    claims, measurements = with_blanks(claims), with_blanks(measurements)
+    found = []
+    for number, claim in CLAIMS.items():
+        verdicts = []
+        for row in claims[claims.claim == number].itertuples():
+            here = (measurements.architecture == row.architecture) & (measurements.dataset == row.dataset)
+            parts = measurements[here & (measurements.claim == number)]
+            verdicts.append(
+                {
+                    "network": network(row) or "No network",
+                    "verdict": row.verdict,
+                    "reduced": row.reduced,
+                    "finding": f"{row.quantity}: {measured(row)}",
+                    "missing": row.missing,
+                    "parts": [
+                        {
+                            "quantity": part.quantity,
+                            "measured": measured(part),
+                            "required": required(part),
+                            "verdict": part.verdict,
+                        }
+                        for part in parts.itertuples()
+                    ],
+                }
+            )
+        found.append(
+            {
+                "number": number,
+                "statement": claim.statement,
+                "criterion": claim.criterion,
+                "verdicts": verdicts,
+            }
+        )
+    return found

@@ -1,0 +1,61 @@
+"""What a study cost: a table of the run times that Snakemake measured."""
+
+from pathlib import Path
+
+import pandas as pd
+
+COLUMNS = [
+    "study", "architecture", "dataset", "reduced", "stage", "pruner", "seed", "jobs", "seconds",
+    "cpu_seconds", "max_rss_mb",
+]  # fmt: skip
+
+
+def costs(subnetworks: pd.DataFrame, folder: Path | str, shares: dict[str, int]) -> pd.DataFrame:
+    """Run times of the replicates in `subnetworks`, from the benchmark files in `folder`.
+
+    Args:
+        subnetworks: the study's table of that name.
+        folder: benchmark files, `<rule>/<architecture>-<seed>[-<pruner>[-<share>]].tsv`. One that is not
+            there leaves no row: what a study cost is worth knowing, but not worth running it again.
+        shares: number of retraining jobs among which the levels of each architecture are divided.
+
+    Returns:
+        One row per stage (train_dense, rank, subnetworks, retrain, evaluate), replicate and pruner (empty
+        where a job serves all pruners): jobs, wall-clock seconds and CPU seconds of all jobs together, and
+        the largest resident memory of a job in MB. A job that went on after an interruption counts from
+        there.
+    """
+    rows = []
+    keys = ["study", "architecture", "dataset", "reduced", "seed"]
+    for replicate, of_replicate in subnetworks.groupby(keys, sort=False, dropna=False):
+        where = dict(zip(keys, replicate, strict=True))
+        name = f"{where['architecture']}-{where['seed']}"
+        parts = [str(share + 1) for share in range(shares.get(where["architecture"], 0))]
+        rows += _row(where, folder, "train_dense", [name])
+        for pruner in of_replicate.pruner.unique():
+            of_pruner = where | {"pruner": pruner}
+            rows += _row(of_pruner, folder, "rank", [f"{name}-{pruner}"])
+            rows += _row(of_pruner, folder, "subnetworks", [f"{name}-{pruner}"])
+            rows += _row(of_pruner, folder, "retrain", [f"{name}-{pruner}-{part}" for part in parts])
+        rows += _row(where, folder, "evaluate", [name])
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _row(where: dict, folder: Path | str, stage: str, names: list[str]) -> list[dict]:
+    paths = [Path(folder, stage, f"{name}.tsv") for name in names]
+    if not paths or not all(path.exists() for path in paths):
+        return []
+    measured = pd.concat([pd.read_csv(path, sep="\t") for path in paths])
+    # Snakemake writes "-" for what it could not measure.
+    measured = measured[["s", "cpu_time", "max_rss"]].apply(pd.to_numeric, errors="coerce")
+    sums = measured.sum(min_count=len(paths))
+    return [
+        where
+        | {
+            "stage": stage,
+            "jobs": len(paths),
+            "seconds": sums.s,
+            "cpu_seconds": sums.cpu_time,
+            "max_rss_mb": measured.max_rss.max(),
+        }
+    ]

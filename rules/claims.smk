@@ -1,0 +1,46 @@
+# What the study cost, and what it says of the paper's claims: from the tables alone.
+
+
+rule costs:
+    input:
+        f"{ROOT}/tables/subnetworks.csv",
+    output:
+        f"{ROOT}/tables/costs.csv",
+    log:
+        f"{LOGS}/costs.log",
+    benchmark:
+        f"{BENCHMARKS}/costs.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        # Not inputs: nothing is run again because its run time is not known any more.
+        benchmarks=BENCHMARKS,
+        shares={name: len(PLAN.shares(name)) for name in STUDY.architectures},
+    script:
+        "../workflow_scripts/costs.py"
+
+
+rule claims:
+    input:
+        expand(f"{ROOT}/tables/{{table}}.csv", table=CLAIM_TABLES),
+    output:
+        claims=f"{ROOT}/tables/claims.csv",
+        measurements=f"{ROOT}/tables/measurements.csv",
+        page=f"{ROOT}/claims.md",
+    log:
+        f"{LOGS}/claims.log",
+    benchmark:
+        f"{BENCHMARKS}/claims.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        study=STUDY.study,
+        version=versions.CLAIMS,
+    script:
+        "../workflow_scripts/claims.py"
