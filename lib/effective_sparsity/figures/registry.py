@@ -22,11 +22,13 @@ class Entry:
         function: `module:function` of this package that draws it.
         tables: names of the tables that it needs.
         caption: what to see in it.
+        accuracy: whether it shows accuracies, which a study has only if it trains.
     """
 
     function: str
     tables: tuple[str, ...]
     caption: str
+    accuracy: bool = True
 
     def draw(self, tables: "Tables") -> "tuple[Figure, pd.DataFrame]":
         """The figure, and the data of exactly what is drawn."""
@@ -47,6 +49,7 @@ FIGURES = {
         "Effective against direct compression of every pruner; on the grey diagonal nothing is lost beyond "
         "what was pruned. A mark on the upper edge, and the number behind a name, is the direct compression "
         "from which on no weight is active in at least half of the seeds.",
+        accuracy=False,
     ),
     "accuracy_at_initialisation": Entry(
         "accuracy:accuracy_at_initialisation",
@@ -68,6 +71,7 @@ FIGURES = {
         ("layers", "subnetworks"),
         "Density of each layer after direct pruning with each quota: weights kept (dashed) and those of them "
         "that are active (solid; absent from a layer where none is).",
+        accuracy=False,
     ),
     "target_hits": Entry(
         "target_hits:target_hits",
@@ -75,6 +79,7 @@ FIGURES = {
         "Distance of the effective compression reached from the one asked for, relative to it: direct "
         "pruning (dashed; it stops where nothing is active) and effective pruning (solid). Exact hits lie on "
         "the lower edge.",
+        accuracy=False,
     ),
     "pruner_order": Entry(
         "pruner_order:pruner_order",
