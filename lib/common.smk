@@ -8,13 +8,16 @@ from dataclasses import asdict
 from effective_sparsity.claims import TABLES as CLAIM_TABLES
 from effective_sparsity.errors import UserError
 from effective_sparsity.figures.registry import FIGURES
-from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.study import versions
 from effective_sparsity.study.config import read_config
+from effective_sparsity.study.include import with_included
 from effective_sparsity.study.plan import Plan
 
 try:
+    # In place: jobs read it too.
+    config.update(with_included(config, workflow.basedir))
+    config.pop("include", None)
     STUDY = read_config(config)
     PLAN = Plan(STUDY)
     PLAN.check_folders()
@@ -29,6 +32,9 @@ DATASET = f"{STUDY.data}/{{dataset}}.safetensors"
 LOGS = f"{ROOT}/logs"
 BENCHMARKS = f"{ROOT}/benchmarks"
 TABLES = ["subnetworks", "dense", "layers", "history", "curves"]
+if not STUDY.train:
+    TABLES = ["subnetworks", "layers", "curves"]
+    FIGURES = {name: figure for name, figure in FIGURES.items() if not figure.accuracy}
 
 
 wildcard_constraints:

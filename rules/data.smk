@@ -17,5 +17,7 @@ rule download:
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        own=lambda wildcards: PLAN.own_dataset(wildcards.dataset),
     script:
         "../workflow_scripts/download.py"

@@ -15,6 +15,7 @@ rule initialise:
         runtime=10,
     params:
         version=versions.INITIAL,
+        classes=lambda wildcards: STUDY.network(wildcards.architecture).classes,
     script:
         "../workflow_scripts/initialise.py"
 

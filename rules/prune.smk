@@ -13,8 +13,12 @@ rule rank:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=4000,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=lambda wildcards: 8000 if PRUNERS[wildcards.pruner].needs_data else 4000,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+        # SNIP, SNIP-iterative and GraSP pass many samples through the network.
+        gpu=lambda wildcards: (
+            PLAN.gpus(wildcards.architecture) if PRUNERS[wildcards.pruner].needs_data else 0
+        ),
     params:
         version=versions.RANKING,
         settings=rank_settings,

@@ -4,12 +4,20 @@ import pytest
 import yaml
 
 from effective_sparsity.pruning.pruners import PRUNERS
-from effective_sparsity.study.config import ArchitectureConfig, StudyConfig
+from effective_sparsity.study.config import ArchitectureConfig, DatasetConfig, StudyConfig
+
+SECTIONS = (StudyConfig, ArchitectureConfig, DatasetConfig)
 
 
-@pytest.mark.parametrize("key", [*StudyConfig.model_fields, *ArchitectureConfig.model_fields])
+@pytest.mark.parametrize("key", ["include", *(key for section in SECTIONS for key in section.model_fields)])
 def test_every_setting_is_documented(root, key):
     assert f"| `{key}` |" in (root / "docs/configuration.md").read_text()
+
+
+def test_every_study_is_documented(root):
+    text = (root / "docs/configuration.md").read_text()
+    for path in root.glob("studies/*.yaml"):
+        assert f"`studies/{path.name}`" in text
 
 
 @pytest.mark.parametrize("name", PRUNERS)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from effective_sparsity.errors import UserError
-from effective_sparsity.storage import TensorFile, replacing, save_tensors
+from effective_sparsity.storage import TensorFile, replacing, save_tensors, stream_tensors
 
 TENSORS = {
     "z/b": np.arange(3),
@@ -33,6 +33,25 @@ def test_arrays_of_any_layout_are_stored_as_they_look(tmp_path):
     file = TensorFile(tmp_path / "file")
     assert np.array_equal(file["transposed"], matrix.T)
     assert np.array_equal(file["strided"], matrix[:, ::2])
+
+
+def test_streamed_tensors_are_read_like_others(tmp_path):
+    tensors = {"z": np.arange(6, dtype=np.int32).reshape(2, 3), "a": np.array([7], np.int32)}
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    stream_tensors(tmp_path / "file", shapes, iter(tensors.values()), facts=[1, None])
+    file = TensorFile(tmp_path / "file")
+    assert file.metadata == {"facts": [1, None]}
+    assert list(file.tensors()) == ["z", "a"]
+    assert all(np.array_equal(file[name], tensor) for name, tensor in tensors.items())
+
+
+@pytest.mark.parametrize(
+    "tensors", [[np.zeros(2)], [np.zeros(3, np.int32)], [], [np.zeros(2, np.int32)] * 2], ids=len
+)
+def test_a_stream_of_other_tensors_than_announced_leaves_no_file(tensors, tmp_path):
+    with pytest.raises(ValueError):
+        stream_tensors(tmp_path / "file", {"a": (2,)}, tensors)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_equal_content_gives_equal_bytes(tmp_path):

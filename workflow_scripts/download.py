@@ -12,4 +12,5 @@ with job_log(snakemake.log[0]):
         output,
         raw_folder=output.parent / "raw",
         mirrors=snakemake.config.get("mirrors", []),
+        **snakemake.params.own,
     )

@@ -14,8 +14,8 @@ from effective_sparsity.training.masked import evaluate
 
 with job_log(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
-    network = NETWORKS[snakemake.wildcards.architecture]
     dataset = datasets.load(snakemake.input.dataset)
+    network = NETWORKS[snakemake.wildcards.architecture].with_classes(dataset.classes)
     model = network.build()
     device = snakemake.config.get("device", "auto")
 

@@ -11,6 +11,7 @@ from effective_sparsity.pruning.ranking_file import ONE_SHOT, RankingFile, save_
 from effective_sparsity.storage import TensorFile
 from effective_sparsity.study.job import job_log
 from effective_sparsity.training.files import load_trained
+from effective_sparsity.training.masked import resolve_device
 
 with job_log(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
@@ -18,22 +19,27 @@ with job_log(snakemake.log[0]):
     files, settings = snakemake.input, snakemake.params.settings
     initial = TensorFile(files.initial)
     inputs = Inputs(
-        network=NETWORKS[snakemake.wildcards.architecture],
+        network=NETWORKS[snakemake.wildcards.architecture].with_classes(initial.metadata["classes"]),
         initial=initial.tensors(),
         prunable=tuple(initial.metadata["prunable"]),
         seed=int(snakemake.wildcards.seed),
     )
     if pruner.needs_data:
-        inputs = inputs.having(dataset=datasets.load(files.dataset), snip_loss=settings["snip_loss"])
+        device = snakemake.config.get("device", "auto") if snakemake.resources.gpu else "cpu"
+        inputs = inputs.having(
+            dataset=datasets.load(files.dataset),
+            snip_loss=settings["snip_loss"],
+            device=str(resolve_device(device)),
+        )
     if pruner.needs_trained:
         state = load_trained(files.dense).state
         inputs = inputs.having(trained={name: state[name] for name in inputs.prunable})
     connectivity = Connectivity(inputs.model(), inputs.network.input_shape)
 
-    rankings = {}
-    for level, compression in settings.get("levels", {ONE_SHOT: None}).items():
-        inputs = inputs.having(compression=compression)
-        if pruner.borrows:
-            inputs = inputs.having(borrowed=RankingFile(files.lender)[level].priority)
-        rankings[level] = rank(pruner, inputs, connectivity)
-    save_rankings(snakemake.output[0], rankings)
+    levels = settings.get("levels", {ONE_SHOT: None})
+
+    def ranking_of(level):
+        borrowed = RankingFile(files.lender)[level].priority if pruner.borrows else None
+        return rank(pruner, inputs.having(compression=levels[level], borrowed=borrowed), connectivity)
+
+    save_rankings(snakemake.output[0], list(levels), map(ranking_of, levels))

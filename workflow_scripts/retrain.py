@@ -15,12 +15,13 @@ with job_log(snakemake.log[0]):
     file = SubnetworkFile(snakemake.input.subnetworks)
     subnetworks = {key: file[key] for key in snakemake.params.subnetworks}
     reached = {key: subnetwork for key, subnetwork in subnetworks.items() if subnetwork is not None}
+    dataset = datasets.load(snakemake.input.dataset)
     trained = train_subnetworks(
         snakemake.params.engine,
-        NETWORKS[snakemake.wildcards.architecture],
+        NETWORKS[snakemake.wildcards.architecture].with_classes(dataset.classes),
         TensorFile(snakemake.input.initial).tensors(),
         reached,
-        datasets.load(snakemake.input.dataset),
+        dataset,
         Recipe(**snakemake.params.recipe),
         seed=int(snakemake.wildcards.seed),
         device=snakemake.config.get("device", "auto"),

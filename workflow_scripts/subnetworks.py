@@ -15,10 +15,9 @@ with job_log(snakemake.log[0]):
         for criterion in snakemake.params.criteria:
             pruned = subnetwork(rankings[level], criterion, compression)
             writer.add(f"{criterion}/{level}", pruned)
-            if pruned is not None:
-                layers.append(
-                    identified(layer_counts(pruned), criterion=criterion, target_compression=compression)
-                )
+            layers.append(
+                identified(layer_counts(pruned), criterion=criterion, target_compression=compression)
+            )
     curves = [
         identified(curve(rankings[level]), target_compression=snakemake.params.levels.get(level))
         for level in rankings.levels

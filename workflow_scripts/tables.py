@@ -3,19 +3,26 @@
 from effective_sparsity.study import tables
 from effective_sparsity.study.config import read_config
 from effective_sparsity.study.job import job_log
+from effective_sparsity.study.plan import Plan
 from effective_sparsity.study.provenance import write_provenance
 
 with job_log(snakemake.log[0]):
     study = snakemake.params.study
-    evaluations = tables.read_tables(snakemake.input.evaluations, study)
+    trained = bool(snakemake.input.evaluations)
     layers = tables.read_tables(snakemake.input.layers, study)
+    curves = tables.read_tables(snakemake.input.curves, study)
+    if trained:
+        evaluations = tables.read_tables(snakemake.input.evaluations, study)
+    else:
+        evaluations = tables.identified(tables.untrained(Plan(read_config(snakemake.config))), study=study)
     made = {
         "subnetworks": tables.subnetworks(evaluations, layers),
-        "dense": tables.dense(evaluations),
         "layers": tables.with_dataset(layers, evaluations),
-        "history": tables.read_tables(snakemake.input.histories, study),
-        "curves": tables.with_dataset(tables.read_tables(snakemake.input.curves, study), evaluations),
+        "curves": tables.with_dataset(curves, evaluations),
     }
+    if trained:
+        made["dense"] = tables.dense(evaluations)
+        made["history"] = tables.read_tables(snakemake.input.histories, study)
     for name, table in made.items():
         tables.write_table(table, snakemake.output[name], tables.COLUMNS[name])
     # From the configuration, not from a parameter: mirrors and devices are worth noting, but change no table.

@@ -15,11 +15,12 @@ from effective_sparsity.training.recipe import Recipe
 
 with job_log(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
-    network = NETWORKS[snakemake.wildcards.architecture]
+    dataset = datasets.load(snakemake.input.dataset)
+    network = NETWORKS[snakemake.wildcards.architecture].with_classes(dataset.classes)
     trained = train_masked(
         with_state(network.build(), TensorFile(snakemake.input.initial).tensors()),
         masks={},
-        dataset=datasets.load(snakemake.input.dataset),
+        dataset=dataset,
         recipe=Recipe(**snakemake.params.recipe),
         seed=int(snakemake.wildcards.seed),
         device=snakemake.config.get("device", "auto"),

@@ -126,6 +126,15 @@ def test_an_image_folder_is_normalised_by_its_own_training_images(tmp_path):
     assert dataset.std == pytest.approx((0.5, 1.0, 1.0))  # channels without contrast are not scaled
 
 
+def test_an_image_folder_must_have_the_classes_that_are_expected(tmp_path):
+    for split in ("train", "test"):
+        for class_ in "ab":
+            (tmp_path / split / class_).mkdir(parents=True)
+            Image.new("RGB", (3, 3)).save(tmp_path / split / class_ / "1.png")
+    with pytest.raises(UserError, match="has 2 classes, not 3"):
+        prepare("mine", tmp_path / "x", tmp_path / "raw", image_folder=tmp_path, classes=3)
+
+
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
@@ -139,7 +148,7 @@ def test_an_image_folder_is_normalised_by_its_own_training_images(tmp_path):
         ("mine", {"image_folder": "x", "variant_of": "mnist"}, "not with variant_of and image_folder"),
         ("mine", {"variant_of": "mnist"}, "files go with variant_of"),
         ("mnist", {"files": {"x": "y"}}, "files go with variant_of"),
-        ("mnist", {"size": (3, 3)}, "size with image_folder"),
+        ("mnist", {"size": (3, 3)}, "size and classes with image_folder"),
         ("mine", {"variant_of": "minst", "files": {"x": "y"}}, "variant_of 'minst' is not one of mnist"),
         ("mine", {"variant_of": "mnist", "files": {"x": "y"}}, "checksum of x: 'y'"),
         ("mnist", {"mirrors": ["/a/folder"]}, "mirror '/a/folder'"),

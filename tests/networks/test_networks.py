@@ -9,9 +9,16 @@ from effective_sparsity.connectivity import effective_masks
 from effective_sparsity.networks.initialisation import initialise
 from effective_sparsity.networks.prunable import kernels
 from effective_sparsity.networks.registry import NETWORKS
+from effective_sparsity.networks.resnet_18 import ResidualBlock
 from effective_sparsity.networks.state import initial_state, state_of, with_state
 
-PRUNABLE = {"lenet-300-100": (3, 266_200)}
+PRUNABLE = {
+    "lenet-300-100": (3, 266_200),
+    "lenet-5": (5, 61_770),
+    "vgg-16": (14, 14_715_584),
+    "vgg-19": (17, 20_070_080),
+    "resnet-18": (21, 11_261_632),
+}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -25,6 +32,30 @@ def test_networks_turn_images_into_logits(name):
     network = NETWORKS[name]
     logits = network.build()(torch.zeros(2, *network.input_shape))
     assert logits.shape == (2, network.classes)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_may_have_other_numbers_of_classes(name):
+    network = NETWORKS[name].with_classes(7)
+    logits = network.build().eval()(torch.zeros(1, *network.input_shape))
+    assert logits.shape == (1, 7)
+
+
+def test_every_layer_is_followed_by_a_batch_norm():
+    for network in NETWORKS.values():
+        modules = list(network.build().modules())
+        n_batch_norms = sum(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in modules)
+        assert n_batch_norms == len(kernels(network.build()))
+
+
+def test_a_residual_block_without_its_convolutions_is_its_shortcut():
+    images = torch.rand(2, 4, 6, 6)
+    same, halved = ResidualBlock(4, 4, stride=1).eval(), ResidualBlock(4, 8, stride=2).eval()
+    for block in (same, halved):
+        nn.init.zeros_(block.conv2.weight)
+    assert torch.equal(same(images), images)
+    projected = halved.shortcut.conv(images) / np.sqrt(1 + 1e-5)
+    assert torch.allclose(halved(images), projected.relu(), atol=1e-6)
 
 
 def test_kernels_are_the_weights_of_linear_layers_and_convolutions_in_order():

@@ -1,4 +1,4 @@
-"""A small data set and the inputs that pruners get."""
+"""Small data sets and the inputs that pruners get."""
 
 import numpy as np
 import pytest
@@ -9,30 +9,25 @@ from effective_sparsity.networks.state import initial_state
 from effective_sparsity.pruning.pruners import Inputs
 
 
-@pytest.fixture(scope="session")
-def dataset() -> Dataset:
+def noise(shape: tuple[int, int, int]) -> Dataset:
+    """300 random images of a shape in 10 classes."""
     random = np.random.default_rng(0)
-
-    def images(count: int) -> np.ndarray:
-        return random.integers(0, 256, (count, 1, 28, 28), np.uint8)
-
     return Dataset(
         name="noise",
         variant="",
         note="",
         classes=10,
-        mean=(0.5,),
-        std=(0.25,),
-        train_images=images(300),
+        mean=(0.5,) * shape[0],
+        std=(0.25,) * shape[0],
+        train_images=random.integers(0, 256, (300, *shape), np.uint8),
         train_labels=random.integers(0, 10, 300),
-        test_images=images(10),
+        test_images=random.integers(0, 256, (10, *shape), np.uint8),
         test_labels=random.integers(0, 10, 10),
     )
 
 
-@pytest.fixture(scope="session")
-def inputs(dataset) -> Inputs:
-    network = NETWORKS["lenet-300-100"]
+def inputs_of(architecture: str) -> Inputs:
+    network = NETWORKS[architecture]
     state, prunable = initial_state(network, seed=0)
     drift = np.random.default_rng(1)
     return Inputs(
@@ -40,7 +35,25 @@ def inputs(dataset) -> Inputs:
         state,
         tuple(prunable),
         seed=0,
-        dataset=dataset,
+        dataset=noise(network.input_shape),
         trained={name: state[name] * drift.normal(size=state[name].shape) for name in prunable},
         compression=100.0,
     )
+
+
+@pytest.fixture(scope="session")
+def inputs() -> Inputs:
+    """Of LeNet-300-100."""
+    return inputs_of("lenet-300-100")
+
+
+@pytest.fixture(scope="session")
+def convolutional_inputs() -> Inputs:
+    """Of LeNet-5."""
+    return inputs_of("lenet-5")
+
+
+@pytest.fixture(scope="session")
+def dataset(inputs) -> Dataset:
+    """That of `inputs`."""
+    return inputs.dataset

@@ -104,3 +104,31 @@ def test_uniform_plus_is_uniform_in_between():
 def test_uniform_plus_says_that_it_needs_a_convolution():
     with pytest.raises(UserError, match="convolutional networks only, and fc1"):
         kept_of(allocations.uniform_plus, LENET_300_100, 10)
+
+
+def smart_ratio_of(power):
+    return lambda ranks: allocations.smart_ratio(ranks, power)
+
+
+@pytest.mark.parametrize("power", [0, 2])
+def test_smart_ratios_fall_with_depth_and_linear_layers_keep_three_tenths(power):
+    layers = {"a": (64, 3, 3, 3), "b": (64, 64, 3, 3), "c": (128, 64, 3, 3), "fc": (10, 128)}
+    kept = kept_of(smart_ratio_of(power), layers, 20)
+    assert kept["fc"] == 384
+    # (L - l + 1)^2 + (L - l + 1) = 20, 12, 6 in the convolutions of L = 4 layers.
+    ratios = {name: kept[name] / np.prod(layers[name]) for name in "abc"}
+    assert ratios["a"] / ratios["b"] == pytest.approx(20 / 12 * 2**power, rel=0.01) or ratios["a"] == 1
+    assert ratios["b"] / ratios["c"] == pytest.approx(12 / 6 * 1.5**power, rel=0.01)
+
+
+def test_smart_ratios_out_of_reach_keep_no_other_share_of_linear_layers():
+    ranks = at_random({name: np.empty(shape) for name, shape in LENET_5.items()}, seed=0)
+    scores = allocations.smart_ratio(ranks, 0)
+    for name in ("fc1", "fc2", "fc3"):
+        assert set(np.unique(scores[name])) == {-np.inf, np.inf}
+    assert np.isfinite(scores["conv1"]).all()
+
+
+def test_smart_ratio_says_that_it_needs_a_convolution():
+    with pytest.raises(UserError, match="convolutional networks only"):
+        kept_of(smart_ratio_of(0), LENET_300_100, 10)

@@ -16,7 +16,7 @@ def test_the_order_is_that_of_removal_one_weight_after_another(n_weights, compre
     tables = random.integers(0, 5, (n_steps, n_weights)).astype(float)  # many ties
 
     steps = iter(tables)
-    order = removal_order(n_weights, compression, n_steps, lambda mask: next(steps))
+    order = removal_order(n_weights, compression, n_steps, lambda removed: next(steps))
 
     left, removed = list(range(n_weights)), []
     for step, scores in enumerate(tables, start=1):
@@ -28,17 +28,17 @@ def test_the_order_is_that_of_removal_one_weight_after_another(n_weights, compre
     assert np.argsort(order).tolist() == removed
 
 
-def test_saliencies_see_the_mask_of_the_steps_before():
+def test_saliencies_learn_what_the_step_before_has_removed():
     seen = []
 
-    def saliency(mask):
-        seen.append(int(mask.sum()))
-        return np.arange(100.0)
+    def saliency(removed):
+        seen.append(sorted(removed))
+        return np.arange(16.0)
 
-    removal_order(100, 16, 4, saliency)
-    assert seen == [100, 50, 25, 13]
+    removal_order(16, 8, 3, saliency)
+    assert seen == [[], [0, 1, 2, 3, 4, 5, 6, 7], [8, 9, 10, 11]]
 
 
 def test_saliencies_that_overflow_are_an_error_that_says_so():
     with pytest.raises(UserError, match=r"step 1 of 2 to compression 4.*not finite"):
-        removal_order(3, 4, 2, lambda mask: np.array([1, np.inf, 2]))
+        removal_order(3, 4, 2, lambda removed: np.array([1, np.inf, 2]))

@@ -78,6 +78,56 @@ def test_snip_iterative_takes_a_fresh_batch_in_each_step(inputs, monkeypatch):
     assert not any(torch.equal(seen[0][0], images) for images, _ in seen[1:3])
 
 
+def test_snip_iterative_averages_the_gradients_of_minibatches(inputs, monkeypatch):
+    monkeypatch.setattr(saliencies, "SNIP_STEPS", 1)
+    monkeypatch.setattr(saliencies, "MINIBATCH", 40)
+    seen = samples_seen(monkeypatch)
+    order = saliencies.snip_iterative(inputs)
+    assert [len(labels) for _, labels in seen] == [40, 40]  # of 100 samples, whole minibatches
+    model = inputs.model().train()
+    sum(nn.functional.cross_entropy(model(images), labels) for images, labels in seen).backward()
+    scores = flatten(
+        {name: (weight * weight.grad).abs().detach().numpy() for name, weight in kernels(model).items()}
+    )
+    assert np.diff(scores[np.argsort(flatten(order))]).min() > -1e-4 * scores.max()
+
+
+@pytest.mark.parametrize("minibatch", [128, 40])
+def test_grasp_is_the_slope_of_half_the_squared_gradient_norm(inputs, minibatch, monkeypatch):
+    """d/dw of |g|^2 / 2 is H g, so the score is its slope with respect to a gate on each weight."""
+    monkeypatch.setattr(saliencies, "MINIBATCH", minibatch)
+    seen = []
+    real = saliencies._samples
+
+    def recorded(*arguments):
+        seen.append(real(*arguments))
+        return seen[-1]
+
+    monkeypatch.setattr(saliencies, "_samples", recorded)
+    scores = saliencies.grasp(inputs)
+    half = len(seen) // 2
+    assert half == {128: 1, 40: 3}[minibatch]
+    batches = seen[:half]
+    # Both gradients see the same samples, ten of each class.
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(batches, seen[half:], strict=True))
+    assert torch.bincount(torch.cat([labels for _, labels in batches])).tolist() == [10] * 10
+
+    model = inputs.model().double().train()
+    gates = {name: torch.ones_like(weight, requires_grad=True) for name, weight in kernels(model).items()}
+    gated = {name: weight * gates[name] for name, weight in kernels(model).items()}
+    loss = sum(
+        nn.functional.cross_entropy(
+            torch.func.functional_call(model, gated, (images.double(),)) / 200, labels, reduction="sum"
+        )
+        for images, labels in batches
+    )
+    slopes = torch.autograd.grad(loss / 100, list(gated.values()), create_graph=True)
+    half_norm = sum((slope**2).sum() for slope in slopes) / 2
+    expected = torch.autograd.grad(half_norm, list(gates.values()))
+    for name, slope in zip(gates, expected, strict=True):
+        assert np.allclose(scores[name], slope.numpy(), rtol=1e-2, atol=1e-3 * float(slope.abs().max()))
+
+
 def test_synflow_scores_are_sums_over_paths(inputs, monkeypatch):
     """The flow through a weight is the sum, over all paths through it, of the products of their |weights|."""
     monkeypatch.setattr(saliencies, "SYNFLOW_STEPS", 1)

@@ -36,6 +36,12 @@ def test_layers_are_counted_one_by_one(ranking):
     assert counts.n_active.tolist() == [int(mask.sum()) for mask in pruned.active.values()]
 
 
+def test_a_level_out_of_reach_has_no_layers_but_their_columns():
+    counts = layer_counts(None)
+    assert counts.columns.tolist() == ["layer", "n_weights", "n_kept", "n_active"]
+    assert len(counts) == 0
+
+
 def test_active_weights_are_kept(ranking):
     for compression in (1, 1.3, 2, 5):
         pruned = subnetwork(ranking, "direct", compression)
@@ -76,7 +82,7 @@ def test_a_subnetwork_without_a_weight_is_not_one_out_of_reach(ranking, tmp_path
 
 
 def test_a_one_shot_ranking_serves_every_level(ranking, tmp_path):
-    save_rankings(tmp_path / "file", {ONE_SHOT: Ranking(ranking.priority, ranking.effective, 1, 9)})
+    save_rankings(tmp_path / "file", [ONE_SHOT], [Ranking(ranking.priority, ranking.effective, 1, 9)])
     file = RankingFile(tmp_path / "file")
     back = file["10"]
     assert file["100"] is back
@@ -86,7 +92,7 @@ def test_a_one_shot_ranking_serves_every_level(ranking, tmp_path):
 
 
 def test_an_iterative_ranking_serves_its_own_level(ranking, tmp_path):
-    save_rankings(tmp_path / "file", {"10": ranking, "20": ranking})
+    save_rankings(tmp_path / "file", ["10", "20"], iter([ranking, ranking]))
     file = RankingFile(tmp_path / "file")
     assert file.levels == ["10", "20"]
     with pytest.raises(UserError, match="no ranking of level 30"):

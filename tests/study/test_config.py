@@ -8,7 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from effective_sparsity.errors import UserError
+from effective_sparsity.networks.registry import NETWORKS
+from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.study.config import read_config
+from effective_sparsity.study.include import with_included
+from effective_sparsity.study.plan import Plan
 
 GOOD = yaml.safe_load("""
 study: test
@@ -29,9 +33,66 @@ def test_what_is_not_given_has_its_default():
     assert len(study.pruners_of("lenet-300-100")) == 13
 
 
-@pytest.mark.parametrize("path", ["config.yaml", "studies/lenet-300-100.yaml"])
-def test_studies_of_the_project_are_valid(path, root):
-    read_config(yaml.safe_load((root / path).read_text()))
+def study_file(root, name: str):
+    return read_config(with_included({"include": name}, root))
+
+
+def test_studies_of_the_project_are_valid(root):
+    for path in [root / "config.yaml", *root.glob("studies/*.yaml")]:
+        assert study_file(root, str(path)).study == path.stem.replace("config", "default")
+
+
+def test_the_paper_s_study_has_its_whole_grid(root):
+    study = study_file(root, "studies/paper.yaml")
+    pruners = [len(study.pruners_of(architecture)) for architecture in study.architectures]
+    assert dict(zip(study.architectures, pruners, strict=True)) == {
+        "lenet-300-100": 13,
+        "lenet-5": 15,
+        "vgg-16": 15,
+        "vgg-19": 15,
+        "resnet-18": 15,
+    }
+    for architecture in study.architectures:
+        assert Plan(study).recipe(architecture) == NETWORKS[architecture].recipe
+        assert 20 < len(study.levels_of(architecture)) < 35
+
+
+def test_the_curves_study_has_all_pruners_that_need_no_training(root):
+    study = study_file(root, "studies/curves.yaml")
+    assert study.pruners_of("lenet-300-100") == [
+        name for name, pruner in PRUNERS.items() if not (pruner.needs_trained or pruner.convolutional_only)
+    ]
+    assert len(study.pruners_of("lenet-5")) == 11
+    for architecture in ("vgg-16", "vgg-19", "resnet-18"):
+        assert not any(PRUNERS[name].needs_data for name in study.pruners_of(architecture))
+
+
+def test_pruners_are_the_paper_s_unless_all_are_asked_for():
+    convolutional = {"lenet-5": {"dataset": "cifar10"}}
+    of_the_paper = read_config(changed(architectures=convolutional)).pruners_of("lenet-5")
+    everything = read_config(changed(architectures=convolutional, pruners="all")).pruners_of("lenet-5")
+    assert len(of_the_paper) == 15
+    assert set(everything) - set(of_the_paper) == {"grasp", "random-smart-ratio"}
+
+
+def test_only_leaves_the_other_architectures_out():
+    both = {"lenet-300-100": {"dataset": "mnist"}, "lenet-5": {"dataset": "cifar10"}}
+    study = read_config(changed(architectures=both, only=["lenet-5"]))
+    assert list(study.architectures) == ["lenet-5"]
+
+
+def test_networks_have_the_classes_of_their_data_set():
+    own = {"mine": {"image_folder": "x", "size": [32, 32], "classes": 7}}
+    for dataset, classes in [("cifar10", 10), ("cifar100", 100), ("mine", 7)]:
+        study = read_config(changed(architectures={"lenet-5": {"dataset": dataset}}, datasets=own))
+        assert study.network("lenet-5").classes == classes
+
+
+def test_variants_have_the_images_of_what_they_stand_in_for():
+    own = {"cifar10-jpeg": {"variant_of": "cifar10", "files": {"a.tar": "sha256:00"}}}
+    study = read_config(changed(architectures={"lenet-5": {"dataset": "cifar10-jpeg"}}, datasets=own))
+    assert study.datasets["cifar10-jpeg"].shape == (3, 32, 32)
+    assert study.network("lenet-5").classes == 10
 
 
 def test_levels_rise_and_are_named_by_six_digits():
@@ -61,7 +122,7 @@ def test_ranges_have_the_paper_s_compressions():
         (changed(criteria=["both"]), "config: criteria.0: .*'direct' or 'effective', not 'both'"),
         (changed(architectures={"lenet": {"dataset": "mnist"}}), "unknown architecture 'lenet'"),
         (changed(architectures={"lenet-300-100": {"dataset": "mnits"}}), "'mnits'; did you mean mnist?"),
-        (changed(architectures={"lenet-300-100": {"dataset": "cifar10"}}), r"images \(3, 32, 32\) of 10"),
+        (changed(architectures={"lenet-300-100": {"dataset": "cifar10"}}), r"images \(3, 32, 32\), lenet-3"),
         (
             changed(architectures={"lenet-300-100": {"dataset": "mnist", "stepps": 3}}),
             "config: architectures.lenet-300-100.stepps: unknown key; did you mean steps?",
@@ -76,6 +137,23 @@ def test_ranges_have_the_paper_s_compressions():
         (changed(compressions={"from": 100, "to": 10, "per_decade": 2}), "compressions: .* is empty"),
         ({k: v for k, v in GOOD.items() if k != "architectures"}, "config: architectures: missing"),
         (changed(device="tpu"), "config: device: .*not 'tpu'"),
+        ({k: v for k, v in GOOD.items() if k != "compressions"}, "compressions: missing; .* lenet-300-100"),
+        (changed(only=["lenet-5"]), "config: unknown architecture 'lenet-5'; did you mean lenet-300-100"),
+        (changed(only=[]), "config: only: .*at least 1"),
+        (changed(train=False, pruners=["lamp"]), "pruners: lamp looks at trained weights and train is false"),
+        (changed(datasets={"a/b": {}}), "config: datasets.*a/b"),
+        (changed(datasets={"mine": {}}), "config: datasets.mine: has no keys; give it either variant_of"),
+        (changed(datasets={"mine": {"size": [3, 3], "variant_of": "mnist"}}), "mine: has size, variant_of;"),
+        (changed(datasets={"mine": {"siez": [3, 3]}}), "datasets.mine.siez: unknown key; did you mean size?"),
+        (changed(datasets={"mine": {"image_folder": "x", "size": [32], "classes": 3}}), "datasets.mine.size"),
+        (
+            changed(datasets={"mine": {"variant_of": "mnits", "files": {"a": "b"}}}),
+            "config: datasets.mine: unknown data set 'mnits'; did you mean mnist?",
+        ),
+        (
+            changed(datasets={"mnist": {"variant_of": "cifar10", "files": {"a": "b"}}}),
+            "config: datasets.mnist: a registered data set; give yours another name",
+        ),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_line_that_names_it(config, message):
@@ -91,7 +169,10 @@ json_values = st.recursive(
 )
 
 
-@given(st.sampled_from([*GOOD, "pruners", "criteria", "mirrors", "data", "nonsense"]), json_values)
+@given(
+    st.sampled_from([*GOOD, "pruners", "criteria", "mirrors", "data", "datasets", "only", "nonsense"]),
+    json_values,
+)
 def test_no_value_gives_anything_but_a_study_or_one_line(key, value):
     try:
         read_config(changed(**{key: value}))

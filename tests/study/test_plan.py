@@ -51,6 +51,12 @@ def test_fully_connected_networks_train_packed_and_need_no_gpu():
     assert plan(device="cpu", engine="masked").gpus("lenet-300-100") == 0
 
 
+def test_preparing_a_data_set_of_the_user_s_takes_its_settings():
+    own = plan(datasets={"mine": {"image_folder": "photos", "size": [8, 9], "classes": 3}})
+    assert own.own_dataset("mine") == {"image_folder": "photos", "size": (8, 9), "classes": 3}
+    assert own.own_dataset("mnist") == {}
+
+
 @pytest.mark.parametrize("key", ["results", "data"])
 def test_folders_that_cannot_be_written_are_one_line(key, tmp_path):
     (tmp_path / "file").touch()

@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 from effective_sparsity.study import tables
+from effective_sparsity.study.config import read_config
+from effective_sparsity.study.plan import Plan
 
 EVALUATIONS = pd.read_csv(
     io.StringIO("""\
@@ -59,6 +61,32 @@ def test_divergence_and_levels_out_of_reach_are_rows_without_accuracy(subnetwork
 def test_no_subnetwork_is_lost_and_the_dense_network_has_its_own_table(subnetworks):
     assert len(subnetworks) == 4
     assert tables.dense(EVALUATIONS).test_accuracy.tolist() == [0.9]
+
+
+def test_a_study_that_trains_nothing_has_counts_and_no_accuracies():
+    config = {
+        "study": "s",
+        "train": False,
+        "architectures": {"lenet-5": {"dataset": "cifar10"}},
+        "pruners": ["snip"],
+        "compressions": [2, 6],
+        "seeds": [0],
+    }
+    evaluations = tables.untrained(Plan(read_config(config)))
+    table = tables.subnetworks(evaluations, LAYERS.assign(architecture="lenet-5"))
+    assert table.status.tolist() == ["untrained", "disconnected", "untrained", "unreachable"]
+    assert table.n_kept.tolist()[:3] == [6, 2, 8]
+    assert table.test_accuracy.isna().all()
+    assert set(table.dataset) == {"cifar10"}
+    assert set(table.reduced) == {"no training"}
+
+
+def test_tables_without_rows_do_not_change_those_with_rows(tmp_path):
+    tables.write_table(LAYERS, tmp_path / "full.csv")
+    tables.write_table(LAYERS[:0], tmp_path / "empty.csv")
+    both = tables.read_tables([tmp_path / "empty.csv", tmp_path / "full.csv"], "s")
+    assert both.dtypes.equals(tables.read_tables([tmp_path / "full.csv"], "s").dtypes)
+    assert len(tables.read_tables([tmp_path / "empty.csv"], "s")) == 0
 
 
 def test_tables_survive_their_files(tmp_path):

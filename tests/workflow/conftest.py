@@ -20,7 +20,10 @@ class Workflow:
     def __init__(self, root: Path, folder: Path):
         self.root, self.folder = root, folder
         self.config = yaml.safe_load((root / "tests/workflow/tiny.yaml").read_text())
-        self.results = folder / "results" / self.config["study"]
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results" / self.config["study"]
 
     def command(self, *arguments: str) -> list[str]:
         config = self.folder / "config.yaml"

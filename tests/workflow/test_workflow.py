@@ -1,7 +1,9 @@
 """The workflow as its users run it: from nothing, again, after a change, after a kill."""
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from effective_sparsity.figures.registry import FIGURES
 
@@ -177,6 +179,54 @@ def test_a_run_that_was_killed_goes_on_to_the_same_tables(finished, fresh):
     fresh.succeed("--unlock")
     fresh.succeed()
     assert fresh.tables() == finished.tables()
+
+
+def test_a_study_that_trains_nothing_has_tables_and_figures_of_connectivity(fresh):
+    fresh.config |= {"train": False, "pruners": ["random-igq", "synflow"]}
+    plan = fresh.planned()
+    assert plan == {"initialise": 1, "rank": 2, "subnetworks": 2, "tables": 1, "figure": 3}  # and no data set
+    fresh.succeed()
+    table = pd.read_csv(fresh.results / "tables/subnetworks.csv")
+    assert len(table) == 2 * 2 * 2
+    assert set(table.status) <= {"untrained", "disconnected"}
+    assert table.test_accuracy.isna().all()
+    assert {path.stem for path in (fresh.results / "figures").iterdir()} == {
+        "effective_vs_direct",
+        "layer_density",
+        "target_hits",
+    }
+    assert not (fresh.folder / "data").exists()
+
+
+def test_a_folder_of_images_is_studied_with_a_convolutional_network(fresh):
+    random = np.random.default_rng(0)
+    for split, count in {"train": 50, "test": 3}.items():
+        for class_ in ("ash", "elm", "oak"):
+            folder = fresh.folder / "leaves" / split / class_
+            folder.mkdir(parents=True)
+            for number in range(count):
+                pixels = random.integers(0, 256, (9, 9, 3), np.uint8)
+                Image.fromarray(pixels).save(folder / f"{number}.png")
+    fresh.config |= {
+        "datasets": {"leaves": {"image_folder": "leaves", "size": [32, 32], "classes": 3}},
+        "architectures": {"lenet-5": {"dataset": "leaves", "steps": 3}},
+        "pruners": ["magnitude-uniform-plus", "grasp"],
+        "compressions": [10, 200],
+    }
+    fresh.succeed("results/tiny/tables/subnetworks.csv")
+    table = pd.read_csv(fresh.results / "tables/subnetworks.csv").set_index("pruner")
+    assert set(table.dataset) == {"leaves"}
+    assert set(table.loc["grasp"].n_weights) == {61_770 - 7 * 84}  # three logits, not ten
+    assert table.loc["grasp"].test_accuracy.notna().all()
+    uniform_plus = table.loc["magnitude-uniform-plus"].set_index(["criterion", "target_compression"])
+    assert uniform_plus.status["direct", 10] == "ok"
+    assert uniform_plus.status["direct", 200] == "unreachable"
+
+
+def test_the_paper_s_plan_has_at_most_1500_jobs(fresh):
+    study = str(fresh.root / "studies/paper.yaml")
+    fresh.config = {"include": study, "study": "paper"}
+    assert 1000 < fresh.planned().total() <= 1500
 
 
 def test_a_mistake_in_the_configuration_is_one_line(fresh):

@@ -104,6 +104,7 @@ def prepare(
     files: Mapping[str, str] | None = None,
     image_folder: str | Path | None = None,
     size: tuple[int, int] | None = None,
+    classes: int | None = None,
 ) -> None:
     """Makes the stored data set `path`, fetching its files into `raw_folder` unless they are there.
 
@@ -114,6 +115,7 @@ def prepare(
         files: the name of each of those files and its checksum ("sha256:..." or "md5:...").
         image_folder: folder with a data set of the user's, see image_folder.read_image_folder; perhaps with
         size: height and width in pixels to which images are resized; otherwise they must be equal.
+        classes: how many classes the image folder must have; any number if not given.
 
     Raises:
         UserError: if the data cannot be had, or are not what they should be; the message says what to do.
@@ -124,13 +126,18 @@ def prepare(
             f"data set {name!r}: give one of {', '.join(SOURCES)}, or a name of your own with either "
             f"variant_of or image_folder, not with {' and '.join(own) or 'neither'}"
         )
-    if bool(files) != bool(variant_of) or (size and not image_folder):
-        raise UserError(f"data set {name!r}: files go with variant_of, and size with image_folder")
+    if bool(files) != bool(variant_of) or ((size or classes) and not image_folder):
+        raise UserError(f"data set {name!r}: files go with variant_of, size and classes with image_folder")
     if variant_of and variant_of not in SOURCES:
         raise UserError(f"data set {name!r}: variant_of {variant_of!r} is not one of {', '.join(SOURCES)}")
 
     if image_folder:
         dataset = _from_image_folder(name, Path(image_folder), size)
+        if classes and dataset.classes != classes:
+            raise UserError(
+                f"data set {name}: {image_folder} has {dataset.classes} classes, not {classes}; correct the "
+                f"number of classes or the folder"
+            )
     elif variant_of:
         remote = [RemoteFile(file, checksum) for file, checksum in files.items()]
         dataset = _from_source(variant_of, remote, Path(raw_folder), mirrors, variant=name)

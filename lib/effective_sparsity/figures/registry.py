@@ -23,12 +23,14 @@ class Entry:
         tables: names of the tables that it needs.
         title: what it shows.
         caption: what to see in it.
+        accuracy: whether it shows accuracies, which a study has only if it trains.
     """
 
     function: str
     tables: tuple[str, ...]
     title: str
     caption: str
+    accuracy: bool = True
 
     def draw(self, tables: "Tables") -> "tuple[Figure, pd.DataFrame]":
         """The figure, and the data of exactly what is drawn."""
@@ -50,6 +52,7 @@ FIGURES = {
         "A weight is active if it lies on a path of kept weights from an input to an output (solid, blue). "
         "Pruners that keep equally many weights leave different numbers of them active; the others (dashed, "
         "orange) do nothing. Filled units lie on such a path.",
+        accuracy=False,
     ),
     "effective_vs_direct": Entry(
         "effective_vs_direct:effective_vs_direct",
@@ -58,6 +61,7 @@ FIGURES = {
         "Effective against direct compression of every pruner; on the grey diagonal nothing is lost beyond "
         "what was pruned. A mark on the upper edge, and the number behind a name, is the direct compression "
         "from which on no weight is active in at least half of the seeds.",
+        accuracy=False,
     ),
     "accuracy_at_initialisation": Entry(
         "accuracy:accuracy_at_initialisation",
@@ -83,6 +87,7 @@ FIGURES = {
         "Density of each layer",
         "Density of each layer after direct pruning with each quota: weights kept (dashed) and those of them "
         "that are active (solid; absent from a layer where none is).",
+        accuracy=False,
     ),
     "target_hits": Entry(
         "target_hits:target_hits",
@@ -91,6 +96,7 @@ FIGURES = {
         "Distance of the effective compression reached from the one asked for, relative to it: direct "
         "pruning (dashed; it stops where nothing is active) and effective pruning (solid). Exact hits lie on "
         "the lower edge.",
+        accuracy=False,
     ),
     "costs": Entry(
         "costs:costs",
@@ -115,5 +121,6 @@ FIGURES = {
         "(markers), and predicted (lines) from the densities of the layers alone, as the expected number of "
         "weights whose source is reached from the input and whose target leads on to the output. A "
         "prediction leaves the panel where subnetworks disconnect.",
+        accuracy=False,
     ),
 }

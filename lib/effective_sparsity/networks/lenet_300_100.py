@@ -5,8 +5,8 @@ from collections import OrderedDict
 from torch import nn
 
 
-def lenet_300_100() -> nn.Module:
-    """784-300-100-10 for MNIST: images (batch, 1, 28, 28) to logits (batch, 10); 266,200 prunable weights."""
+def lenet_300_100(classes: int) -> nn.Module:
+    """Images (batch, 1, 28, 28) to logits (batch, classes); 266,200 prunable weights with 10 classes."""
     return nn.Sequential(
         OrderedDict(
             flatten=nn.Flatten(),
@@ -16,7 +16,7 @@ def lenet_300_100() -> nn.Module:
             fc2=nn.Linear(300, 100),
             bn2=nn.BatchNorm1d(100),
             relu2=nn.ReLU(),
-            fc3=nn.Linear(100, 10),
-            bn3=nn.BatchNorm1d(10),
+            fc3=nn.Linear(100, classes),
+            bn3=nn.BatchNorm1d(classes),
         )
     )

@@ -3,7 +3,7 @@
 A new network is one entry here and the function that it names, which builds the model.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 
 from effective_sparsity.training.recipe import Recipe
@@ -19,12 +19,13 @@ class Network:
     """What the study must know of a network.
 
     Attributes:
-        builder: `module:function` that returns the model, its weights not yet initialised.
+        builder: `module:function` from a number of classes to the model, its weights not yet initialised.
         input_shape: (channels, height, width) of an image.
         classes: number of logits.
         convolutional: False if all layers are fully connected.
         recipe: the paper's recipe; `studies` may shorten it.
-        snip_batch: samples b of a SNIP minibatch; SNIP sees up to 300 b samples.
+        snip_batch: samples b of a SNIP step; SNIP sees up to 300 b samples.
+        smart_ratio_power: power of a layer's number that its smart-ratio is divided by (Su et al. 2020).
     """
 
     builder: str
@@ -33,16 +34,49 @@ class Network:
     convolutional: bool
     recipe: Recipe
     snip_batch: int
+    smart_ratio_power: int = 0
 
     def build(self):
         """The model (torch.nn.Module), not yet initialised."""
         module, function = self.builder.split(":")
-        model = getattr(import_module(module), function)()
+        model = getattr(import_module(module), function)(self.classes)
         for layer in model.modules():
             if hasattr(layer, "running_var"):
                 layer.eps = BATCH_NORM_EPSILON
         return model
 
+    def with_classes(self, classes: int) -> "Network":
+        """The same network with another number of logits."""
+        return replace(self, classes=classes)
+
+
+_LENET_5_RECIPE = Recipe(
+    steps=120_000,
+    batch_size=128,
+    learning_rate=0.1,
+    milestones=(30_000, 60_000, 90_000),
+    weight_decay=1e-3,
+    evaluate_every=1_000,
+    augmentation="flip_shift",
+)
+_VGG_RECIPE = Recipe(
+    steps=62_500,
+    batch_size=128,
+    learning_rate=0.1,
+    milestones=(31_250, 46_875),
+    weight_decay=2e-4,
+    evaluate_every=1_000,
+    augmentation="flip_shift",
+)
+_RESNET_RECIPE = Recipe(
+    steps=78_200,
+    batch_size=256,
+    learning_rate=0.2,
+    milestones=(39_100, 58_650),
+    weight_decay=2e-4,
+    evaluate_every=1_000,
+    augmentation="flip_shift",
+)
 
 NETWORKS = {
     "lenet-300-100": Network(
@@ -60,5 +94,39 @@ NETWORKS = {
             augmentation="rotation",
         ),
         snip_batch=100,
+    ),
+    "lenet-5": Network(
+        builder="effective_sparsity.networks.lenet_5:lenet_5",
+        input_shape=(3, 32, 32),
+        classes=10,
+        convolutional=True,
+        recipe=_LENET_5_RECIPE,
+        snip_batch=128,
+    ),
+    "vgg-16": Network(
+        builder="effective_sparsity.networks.vgg:vgg_16",
+        input_shape=(3, 32, 32),
+        classes=10,
+        convolutional=True,
+        recipe=_VGG_RECIPE,
+        snip_batch=128,
+        smart_ratio_power=2,
+    ),
+    "vgg-19": Network(
+        builder="effective_sparsity.networks.vgg:vgg_19",
+        input_shape=(3, 32, 32),
+        classes=100,
+        convolutional=True,
+        recipe=_VGG_RECIPE,
+        snip_batch=1280,
+        smart_ratio_power=2,
+    ),
+    "resnet-18": Network(
+        builder="effective_sparsity.networks.resnet_18:resnet_18",
+        input_shape=(3, 64, 64),
+        classes=200,
+        convolutional=True,
+        recipe=_RESNET_RECIPE,
+        snip_batch=2560,
     ),
 }

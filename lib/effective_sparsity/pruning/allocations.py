@@ -55,3 +55,26 @@ def uniform_plus(ranks: Layers) -> Layers:
     scores[first] = np.full(ranks[first].shape, np.inf)
     scores[last] = np.where(ranks[last] <= np.ceil(0.2 * ranks[last].size), np.inf, scores[last])
     return scores
+
+
+def smart_ratio(ranks: Layers, power: int) -> Layers:
+    """Density g * a, a = ((L - l + 1)^2 + (L - l + 1)) / l^power, in layer l of L; linear layers keep 30 %.
+
+    Su et al. 2020, section 3.3, with power 2 for VGG and 0 otherwise. What a full layer cannot
+    take, the others share in proportion to a.
+
+    Raises:
+        UserError: no layer is a convolution.
+    """
+    if all(rank.ndim < 3 for rank in ranks.values()):
+        raise UserError(
+            "smart-ratio is for convolutional networks only, and the network has none but linear layers"
+        )
+    scores = {}
+    for number, (name, rank) in enumerate(ranks.items(), start=1):
+        from_end = len(ranks) - number + 1
+        if rank.ndim < 3:
+            scores[name] = np.where(rank <= np.ceil(0.3 * rank.size), np.inf, -np.inf)
+        else:
+            scores[name] = (from_end**2 + from_end) / number**power * rank.size / rank
+    return scores

@@ -24,29 +24,30 @@ def removal_order(
         n_weights: number of weights.
         compression: n_weights over the number left at the end.
         n_steps: T.
-        saliency: from the mask so far, bool (n_weights,), to the saliency of each weight, (n_weights,);
-            larger is kept longer, entries of removed weights are not read.
+        saliency: from the indices of the weights that the step before has removed (none at first) to the
+            saliency of each weight, (n_weights,); larger is kept longer, entries of removed weights are not
+            read.
 
     Raises:
         UserError: a saliency of a weight that is left is not finite.
     """
     priority = np.empty(n_weights, np.int32)
-    mask = np.ones(n_weights, bool)
-    left = np.arange(n_weights)
+    left = np.arange(n_weights, dtype=np.int32)
+    removed = left[:0]
     for step in range(1, n_steps + 1):
-        scores = saliency(mask)[left]
+        scores = saliency(removed)[left]
         if not np.isfinite(scores).all():
             raise UserError(
                 f"pruning step {step} of {n_steps} to compression {compression:g}: saliencies are not finite "
                 f"numbers; the network over- or underflows even in float64"
             )
         n_left = n_at_compression(n_weights, compression ** (step / n_steps))
-        removed = _least(scores, len(left) - n_left)
+        least = _least(scores, len(left) - n_left)
+        removed = left[least]
         n_gone = n_weights - len(left)
-        priority[left[removed]] = np.arange(n_gone + 1, n_gone + 1 + len(removed))
-        mask[left[removed]] = False
+        priority[removed] = np.arange(n_gone + 1, n_gone + 1 + len(removed))
         stays = np.ones(len(left), bool)
-        stays[removed] = False
+        stays[least] = False
         left, scores = left[stays], scores[stays]
     priority[left[_least(scores, len(left))]] = np.arange(n_weights - len(left) + 1, n_weights + 1)
     return priority
@@ -57,7 +58,6 @@ def _least(scores: np.ndarray, count: int) -> np.ndarray:
     if count == 0:
         return np.empty(0, np.int64)
     largest_removed = np.partition(scores, count - 1)[count - 1]
-    below = np.flatnonzero(scores < largest_removed)
+    below = np.flatnonzero(scores < largest_removed)[::-1]
     tied = np.flatnonzero(scores == largest_removed)[::-1][: count - len(below)]
-    chosen = np.concatenate([below, tied])
-    return chosen[np.lexsort((-chosen, scores[chosen]))]
+    return np.concatenate([below[np.argsort(scores[below], kind="stable")], tied])

@@ -24,7 +24,7 @@ class Inputs:
     """What a pruner may look at.
 
     Attributes:
-        network: the architecture; None if the pruner looks at weights alone.
+        network: the architecture; None if it is not one of the study's.
         initial: its whole initial state, by name as in the model's state_dict.
         prunable: names of the prunable weights, in the order of the layers.
         seed: the study's seed of this replicate.
@@ -33,6 +33,7 @@ class Inputs:
         borrowed: priorities of the pruner whose quotas are used, if `borrows`.
         compression: the target; None unless the pruner is `iterative`.
         snip_loss: "cross-entropy" or "linear" (see `saliencies`).
+        device: where a pruner that `needs_data` runs the network: "cpu", "cuda" or "cuda:1".
     """
 
     network: Network | None
@@ -44,6 +45,7 @@ class Inputs:
     borrowed: Layers | None = None
     compression: float | None = None
     snip_loss: str = "cross-entropy"
+    device: str = "cpu"
 
     @cached_property
     def weights(self) -> Layers:
@@ -77,6 +79,7 @@ class Pruner:
         borrows: name of the pruner whose layerwise quotas it uses.
         iterative: whether its ranking depends on the target compression.
         convolutional_only: whether it is undefined for networks without convolutions.
+        paper: whether it is one of the paper's fifteen.
     """
 
     scores: Callable[[Inputs], Layers]
@@ -86,6 +89,7 @@ class Pruner:
     borrows: str | None = None
     iterative: bool = False
     convolutional_only: bool = False
+    paper: bool = True
 
 
 def _random(allocation: allocations.Allocation, **facts) -> Pruner:
@@ -107,6 +111,11 @@ def _magnitude(allocation: allocations.Allocation, **facts) -> Pruner:
         return allocation(by_score(magnitude(inputs.trained)))
 
     return Pruner(scores, family="magnitude", needs_trained=True, **facts)
+
+
+def _random_with_smart_ratios(inputs: Inputs) -> Layers:
+    power = inputs.network.smart_ratio_power if inputs.network else 0
+    return allocations.smart_ratio(at_random(inputs.weights, inputs.seed), power)
 
 
 def _saliency(function: str, **facts) -> Pruner:
@@ -135,4 +144,8 @@ PRUNERS: dict[str, Pruner] = {
     "snip": _saliency("snip", needs_data=True),
     "snip-iterative": _saliency("snip_iterative", needs_data=True, iterative=True),
     "synflow": _saliency("synflow", iterative=True),
+    "random-smart-ratio": Pruner(
+        _random_with_smart_ratios, family="random", convolutional_only=True, paper=False
+    ),
+    "grasp": _saliency("grasp", needs_data=True, paper=False),
 }

@@ -73,6 +73,10 @@ class Ranking:
     floor: int = 0
     ceiling: int | None = None
 
+    def __post_init__(self):
+        if self.ceiling is None:
+            object.__setattr__(self, "ceiling", self.n_weights)
+
     @cached_property
     def n_weights(self) -> int:
         """N."""
@@ -88,8 +92,9 @@ class Ranking:
 
     def n_active(self, threshold: int) -> int:
         """Active weights at `threshold`."""
+        # A threshold of another type would convert all priorities.
         worst_first = self._effective_best_first[::-1]
-        return self.n_weights - int(np.searchsorted(worst_first, threshold, side="left"))
+        return self.n_weights - int(np.searchsorted(worst_first, np.int32(threshold), side="left"))
 
     def threshold(self, criterion: Criterion, compression: float) -> int | None:
         """The threshold at a target compression, or None if no subnetwork of this ranking reaches it.
@@ -104,8 +109,7 @@ class Ranking:
             threshold = self.n_weights + 1
         else:
             threshold = int(self._effective_best_first[n_target - 1])
-        ceiling = self.n_weights if self.ceiling is None else self.ceiling
-        reachable = threshold > 0 and self.floor <= self.n_kept(threshold) <= ceiling
+        reachable = threshold > 0 and self.floor <= self.n_kept(threshold) <= self.ceiling
         return threshold if reachable else None
 
     def kept(self, threshold: int) -> dict[str, np.ndarray]:

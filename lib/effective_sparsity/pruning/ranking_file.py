@@ -1,26 +1,43 @@
 """Rankings on disk."""
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
+
+import numpy as np
 
 from effective_sparsity.errors import UserError
 from effective_sparsity.pruning.ranking import Ranking
-from effective_sparsity.storage import TensorFile, save_tensors
+from effective_sparsity.storage import TensorFile, stream_tensors
 
 # The key of a ranking that serves every compression.
 ONE_SHOT = "all"
 
 
-def save_rankings(path: Path | str, rankings: dict[str, Ranking]) -> None:
-    """Write rankings by level: one per level of an iterative pruner, else one under `ONE_SHOT`."""
-    tensors = {
-        f"{level}/{kind}/{name}": priority
-        for level, ranking in rankings.items()
-        for kind, layers in (("priority", ranking.priority), ("effective", ranking.effective))
-        for name, priority in layers.items()
+def save_rankings(path: Path | str, levels: list[str], rankings: Iterable[Ranking]) -> None:
+    """Write one ranking per level of an iterative pruner, else one under the level `ONE_SHOT`.
+
+    They are asked for one after another, so that only one need be in memory.
+    """
+    rankings = iter(rankings)
+    first = next(rankings)
+    shapes = {
+        f"{level}/{name}": shape
+        for level in levels
+        for name, shape in {
+            **{f"priority/{name}": layer.shape for name, layer in first.priority.items()},
+            **{f"effective/{name}": layer.shape for name, layer in first.effective.items()},
+            "limits": (2,),
+        }.items()
     }
-    limits = {level: [ranking.floor, ranking.ceiling] for level, ranking in rankings.items()}
-    save_tensors(path, tensors, limits=limits)
+    stream_tensors(path, shapes, chain.from_iterable(map(_parts, chain([first], rankings))), levels=levels)
+
+
+def _parts(ranking: Ranking) -> Iterator[np.ndarray]:
+    yield from ranking.priority.values()
+    yield from ranking.effective.values()
+    yield np.array([ranking.floor, ranking.ceiling], np.int32)
 
 
 class RankingFile:
@@ -33,7 +50,7 @@ class RankingFile:
     @property
     def levels(self) -> list[str]:
         """The keys it was saved with."""
-        return list(self._file.metadata["limits"])
+        return self._file.metadata["levels"]
 
     def __getitem__(self, level: str) -> Ranking:
         """The ranking of a level, or the one that serves all levels."""
@@ -43,7 +60,7 @@ class RankingFile:
     def _read(self, key: str) -> Ranking:
         if key not in self.levels:
             raise UserError(f"{self._path}: no ranking of level {key}; delete the file and run again")
-        floor, ceiling = self._file.metadata["limits"][key]
+        floor, ceiling = self._file[f"{key}/limits"].tolist()
         return Ranking(
             self._file.group(f"{key}/priority"),
             self._file.group(f"{key}/effective"),

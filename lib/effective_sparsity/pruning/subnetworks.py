@@ -31,17 +31,13 @@ def subnetwork(ranking: Ranking, criterion: Criterion, compression: float) -> Su
     return Subnetwork(ranking.kept(threshold), ranking.active(threshold))
 
 
-def layer_counts(subnetwork: Subnetwork) -> pd.DataFrame:
-    """One row per layer: layer (the parameter's name), n_weights, n_kept, n_active."""
-    return pd.DataFrame(
-        {
-            "layer": name,
-            "n_weights": kept.size,
-            "n_kept": int(kept.sum()),
-            "n_active": int(subnetwork.active[name].sum()),
-        }
-        for name, kept in subnetwork.kept.items()
-    )
+def layer_counts(subnetwork: Subnetwork | None) -> pd.DataFrame:
+    """One row per layer: layer (the parameter's name), n_weights, n_kept, n_active; no rows for None."""
+    rows = [
+        (name, kept.size, int(kept.sum()), int(subnetwork.active[name].sum()))
+        for name, kept in (subnetwork.kept.items() if subnetwork else ())
+    ]
+    return pd.DataFrame(rows, columns=["layer", "n_weights", "n_kept", "n_active"])
 
 
 def curve(ranking: Ranking, n_points: int = CURVE_POINTS) -> pd.DataFrame:

@@ -6,15 +6,19 @@ import re
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from effective_sparsity.datasets.registry import SOURCES
 from effective_sparsity.errors import UserError
-from effective_sparsity.networks.registry import NETWORKS
+from effective_sparsity.networks.registry import NETWORKS, Network
 from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.pruning.ranking import Criterion
 
+# What may name a file or a folder.
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+
 Compression = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+Pixels = Annotated[int, Field(ge=1)]
 
 
 class _Section(BaseModel):
@@ -35,13 +39,45 @@ class CompressionRange(_Section):
         return [self.start * 10 ** (i / self.per_decade) for i in range(n_steps + 1)]
 
 
+class DatasetConfig(_Section):
+    """A data set of the user's: other files for a registered one, or a folder of images."""
+
+    variant_of: str | None = Field(None, description="the registered data set that it stands in for")
+    files: dict[str, str] | None = Field(None, min_length=1, description="their checksums, by name")
+    image_folder: str | None = Field(None, min_length=1, description="has train/<class> and test/<class>")
+    size: tuple[Pixels, Pixels] | None = Field(None, description="height and width that images get")
+    classes: int | None = Field(None, ge=2, description="number of classes in the folder")
+
+    @model_validator(mode="after")
+    def _one_kind(self):
+        given = {key for key, value in self if value is not None}
+        if given not in ({"variant_of", "files"}, {"image_folder", "size", "classes"}):
+            raise ValueError(
+                f"has {', '.join(sorted(given)) or 'no keys'}; give it either variant_of and files, or "
+                f"image_folder, size and classes"
+            )
+        if self.variant_of is not None:
+            _known(self.variant_of, SOURCES, "data set")
+        return self
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image."""
+        return SOURCES[self.variant_of].shape if self.variant_of else (3, *self.size)
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return SOURCES[self.variant_of].classes if self.variant_of else self.classes
+
+
 class ArchitectureConfig(_Section):
     """What the study does with one network."""
 
     dataset: str = Field(description="name of a data set")
     steps: int | None = Field(None, ge=1, description="optimizer steps; the paper's if not given")
     evaluate_every: int | None = Field(None, ge=1, description="steps between rows of the history")
-    pruners: Literal["all"] | list[str] | None = Field(None, description="instead of the study's")
+    pruners: Literal["paper", "all"] | list[str] | None = Field(None, description="instead of the study's")
     compressions: CompressionRange | list[Compression] | None = Field(
         None, description="instead of the study's"
     )
@@ -49,20 +85,22 @@ class ArchitectureConfig(_Section):
         None, ge=1, description="compressions trained in one job; all if not given"
     )
 
-    @field_validator("dataset")
-    @classmethod
-    def _known_dataset(cls, name: str) -> str:
-        return _known(name, SOURCES, "data set")
-
 
 class StudyConfig(_Section):
     """A study file."""
 
-    study: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="its folder in `results`")
+    study: str = Field(pattern=NAME, description="its folder in `results`")
     architectures: dict[str, ArchitectureConfig] = Field(min_length=1)
-    pruners: Literal["all"] | list[str] = Field("all", description="names, or all that suit the network")
+    only: list[str] | None = Field(None, min_length=1, description="those of the architectures to study")
+    datasets: dict[Annotated[str, Field(pattern=NAME)], DatasetConfig] = {}
+    train: bool = Field(True, description="if false, stop at the subnetworks and their connectivity")
+    pruners: Literal["paper", "all"] | list[str] = Field(
+        "paper", description="names, or all (of the paper) that suit the network"
+    )
     criteria: list[Criterion] = Field(["direct", "effective"], min_length=1)
-    compressions: CompressionRange | list[Compression]
+    compressions: CompressionRange | list[Compression] | None = Field(
+        None, description="may be left out if every architecture has its own"
+    )
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
     snip_loss: Literal["cross-entropy", "linear"] = "cross-entropy"
     engine: Literal["auto", "packed", "masked"] = Field(
@@ -74,12 +112,16 @@ class StudyConfig(_Section):
     data: str = Field("data", min_length=1)
     mirrors: list[str] = Field([], description="URLs of folders to fetch data sets from, tried first")
 
-    @field_validator("architectures")
+    @model_validator(mode="before")
     @classmethod
-    def _known_architectures(cls, architectures: dict) -> dict:
-        for name in architectures:
-            _known(name, NETWORKS, "architecture")
-        return architectures
+    def _only_some(cls, config):
+        """Leaves the architectures that `only` names, if it names any."""
+        match config:
+            case {"only": [str(), *_] as names, "architectures": {**architectures}}:
+                for name in names:
+                    _known(str(name), architectures, "architecture")
+                return {**config, "architectures": {name: architectures[name] for name in names}}
+        return config
 
     @model_validator(mode="after")
     def _consistent(self):
@@ -87,44 +129,70 @@ class StudyConfig(_Section):
             values = getattr(self, key)
             if len(set(values)) < len(values):
                 raise ValueError(f"{key}: {values} has duplicates; list each once")
-        for architecture, settings in self.architectures.items():
-            self._check_fit(architecture, settings)
+        for name in self.datasets:
+            if name in SOURCES:
+                raise ValueError(f"datasets.{name}: a registered data set; give yours another name")
+        for architecture in self.architectures:
+            _known(architecture, NETWORKS, "architecture")
+            self._check_fit(architecture)
             self.pruners_of(architecture)
             self.levels_of(architecture)
         return self
 
-    def _check_fit(self, architecture: str, settings: ArchitectureConfig) -> None:
-        network, dataset = NETWORKS[architecture], SOURCES[settings.dataset]
-        if (network.input_shape, network.classes) != (dataset.shape, dataset.classes):
+    def _check_fit(self, architecture: str) -> None:
+        name = self.architectures[architecture].dataset
+        datasets = {**self.datasets, **SOURCES}
+        dataset = datasets[_known(name, datasets, "data set")]
+        network = NETWORKS[architecture]
+        if network.input_shape != dataset.shape:
             raise ValueError(
-                f"architectures.{architecture}.dataset: {settings.dataset} has images {dataset.shape} of "
-                f"{dataset.classes} classes, {architecture} takes {network.input_shape} of {network.classes}"
+                f"architectures.{architecture}.dataset: {name} has images {dataset.shape}, "
+                f"{architecture} takes {network.input_shape}"
             )
         if self.engine == "packed" and network.convolutional:
             raise ValueError(
                 f"engine: packed trains fully-connected networks only, not {architecture}; use auto"
             )
 
+    def network(self, architecture: str) -> Network:
+        """The network, with as many logits as its data set has classes."""
+        name = self.architectures[architecture].dataset
+        own = self.datasets.get(name)
+        return NETWORKS[architecture].with_classes(own.n_classes if own else SOURCES[name].classes)
+
     def pruners_of(self, architecture: str) -> list[str]:
         """Pruners that the study compares on `architecture`, dense training not among them."""
         asked = self.architectures[architecture].pruners or self.pruners
-        fully_connected = not NETWORKS[architecture].convolutional
-        if asked == "all":
-            return [name for name, p in PRUNERS.items() if not (fully_connected and p.convolutional_only)]
+        if asked in ("all", "paper"):
+            return [
+                name
+                for name, pruner in PRUNERS.items()
+                if (pruner.paper or asked == "all") and not self._unsuitable(name, architecture)
+            ]
         for name in asked:
             _known(name, PRUNERS, "pruner")
-            if fully_connected and PRUNERS[name].convolutional_only:
+            if reason := self._unsuitable(name, architecture):
                 raise ValueError(
-                    f"pruners: {name} is for convolutional networks only and {architecture} has no "
-                    f"convolution; leave it out, or give architectures.{architecture} its own pruners"
+                    f"pruners: {name} {reason}; leave it out, or give architectures.{architecture} its own "
+                    f"pruners"
                 )
         if len(set(asked)) < len(asked):
             raise ValueError(f"pruners: {asked} has duplicates; list each once")
         return list(asked)
 
+    def _unsuitable(self, pruner: str, architecture: str) -> str:
+        """Why a pruner cannot be used, or nothing if it can."""
+        if PRUNERS[pruner].convolutional_only and not NETWORKS[architecture].convolutional:
+            return f"is for convolutional networks only and {architecture} has no convolution"
+        if PRUNERS[pruner].needs_trained and not self.train:
+            return "looks at trained weights and train is false"
+        return ""
+
     def levels_of(self, architecture: str) -> dict[str, float]:
         """Target compressions, rising, by the name that they have in files (six significant digits)."""
         asked = self.architectures[architecture].compressions or self.compressions
+        if asked is None:
+            raise ValueError(f"compressions: missing; give some to the study, or to {architecture}")
         values = sorted(asked.values if isinstance(asked, CompressionRange) else asked)
         names = [f"{value:.6g}" for value in values]
         if not names:
@@ -171,6 +239,10 @@ def _one_line(errors: ValidationError) -> str:
 
 
 def _fields_at(location: tuple) -> list[str]:
-    section = {"architectures": ArchitectureConfig, "compressions": CompressionRange}
+    section = {
+        "architectures": ArchitectureConfig,
+        "compressions": CompressionRange,
+        "datasets": DatasetConfig,
+    }
     model = next((section[str(part)] for part in reversed(location) if str(part) in section), StudyConfig)
     return [field.alias or name for name, field in model.model_fields.items()]

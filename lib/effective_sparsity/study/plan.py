@@ -26,6 +26,11 @@ class Plan:
                     f"config: {key}: {folder} cannot be written ({existing}); name another folder"
                 )
 
+    def own_dataset(self, name: str) -> dict:
+        """What `datasets.prepare` must know of a data set of the user's; nothing for a registered one."""
+        own = self.study.datasets.get(name)
+        return own.model_dump(exclude_none=True) if own else {}
+
     def recipe(self, architecture: str) -> Recipe:
         """The paper's recipe of an architecture, shortened as the study asks."""
         settings = self.study.architectures[architecture]

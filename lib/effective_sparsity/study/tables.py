@@ -6,6 +6,7 @@ import pandas as pd
 
 from effective_sparsity.pruning.ranking import as_compression
 from effective_sparsity.storage import replacing
+from effective_sparsity.study.plan import Plan
 
 _RUN = ["study", "architecture", "dataset", "reduced"]
 _LEVEL = ["architecture", "seed", "pruner", "criterion", "target_compression"]
@@ -36,7 +37,10 @@ def identified(table: pd.DataFrame, **keys) -> pd.DataFrame:
 
 def read_tables(paths: list[str], study: str) -> pd.DataFrame:
     """All files below each other, with the study's name."""
-    return identified(pd.concat([pd.read_csv(path) for path in paths], ignore_index=True), study=study)
+    tables = [pd.read_csv(path) for path in paths]
+    # A table without rows has columns without types; only if there is nothing else it is what is left.
+    filled = [table for table in tables if len(table)] or tables[:1]
+    return identified(pd.concat(filled, ignore_index=True), study=study)
 
 
 def write_table(table: pd.DataFrame, path: Path | str, columns: list[str] | None = None) -> None:
@@ -45,10 +49,25 @@ def write_table(table: pd.DataFrame, path: Path | str, columns: list[str] | None
         table.to_csv(temporary, index=False, columns=columns, lineterminator="\n")
 
 
+def untrained(plan: Plan) -> pd.DataFrame:
+    """What stands for the evaluations of a study that trains nothing: a row per subnetwork."""
+    rows = [
+        {"architecture": architecture, "seed": seed, "dataset": settings.dataset}
+        | {"reduced": "no training", "n_weights": None, "status": "untrained", "steps": 0}
+        | {key: keys[key] for key in ("pruner", "criterion", "target_compression")}
+        | {"test_accuracy": None, "test_loss": None}
+        for architecture, settings in plan.study.architectures.items()
+        for seed in plan.study.seeds
+        for keys in plan.subnetworks(architecture)
+    ]
+    return pd.DataFrame(rows)
+
+
 def subnetworks(evaluations: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
     """One row per subnetwork: its counts from `layers`, what training gave from `evaluations`.
 
-    The status is that of the training, but "disconnected" if no weight is active.
+    The status is that of the training, but "disconnected" if no weight is active. Untrained subnetworks that
+    have no counts are "unreachable".
     """
     counts = layers.groupby(_LEVEL, as_index=False)[_COUNTS].sum()
     counts["direct_compression"] = list(map(as_compression, counts.n_weights, counts.n_kept))
@@ -56,7 +75,8 @@ def subnetworks(evaluations: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame
     pruned = evaluations[evaluations.pruner != "dense"].drop(columns="n_weights")
     # Levels out of reach have no layers: their counts stay empty.
     joined = pruned.merge(counts, how="left", on=_LEVEL, validate="one_to_one")
-    joined.loc[(joined.status == "ok") & (joined.n_active == 0), "status"] = "disconnected"
+    joined.loc[joined.status.isin(["ok", "untrained"]) & (joined.n_active == 0), "status"] = "disconnected"
+    joined.loc[(joined.status == "untrained") & joined.n_kept.isna(), "status"] = "unreachable"
     return joined.astype(dict.fromkeys(_COUNTS, "Int64"))
 
 

@@ -1,0 +1,87 @@
+"""Pruners of a convolutional network, from scores to subnetworks on disk."""
+
+import copy
+from collections import OrderedDict
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from effective_sparsity.connectivity import Connectivity, effective_masks
+from effective_sparsity.networks.registry import Network
+from effective_sparsity.networks.state import initial_state
+from effective_sparsity.pruning import saliencies
+from effective_sparsity.pruning.pruners import PRUNERS, Inputs
+from effective_sparsity.pruning.rank import rank
+from effective_sparsity.pruning.ranking import CRITERIA, flatten, n_at_compression
+from effective_sparsity.pruning.subnetworks import SubnetworkFile, SubnetworkWriter, subnetwork
+
+N = 61_770
+
+
+@pytest.fixture(scope="module")
+def monkeypatch_module():
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def ranking_of(convolutional_inputs, monkeypatch_module):
+    """The ranking of a pruner by its name, made once; SNIP-iterative in fewer steps."""
+    inputs = convolutional_inputs
+    monkeypatch_module.setattr(saliencies, "SNIP_STEPS", 10)
+    connectivity = Connectivity(inputs.model(), inputs.network.input_shape)
+
+    @cache
+    def ranking(name, compression=100.0):
+        pruner = PRUNERS[name]
+        borrowed = ranking(pruner.borrows, compression).priority if pruner.borrows else None
+        return rank(pruner, inputs.having(borrowed=borrowed, compression=compression), connectivity)
+
+    return ranking
+
+
+@pytest.mark.parametrize("name", PRUNERS)
+def test_every_pruner_gives_exact_subnetworks(name, ranking_of, convolutional_inputs, tmp_path):
+    ranking = ranking_of(name)
+    writer = SubnetworkWriter()
+    for compression in (3.2, 100.0):
+        for criterion in CRITERIA:
+            writer.add(f"{criterion}/{compression:g}", subnetwork(ranking, criterion, compression))
+    writer.save(tmp_path / "subnetworks")
+    file = SubnetworkFile(tmp_path / "subnetworks")
+
+    reached = file["direct/3.2"]
+    assert flatten(reached.kept).sum() == n_at_compression(N, 3.2)
+    assert flatten(file["effective/3.2"].active).sum() >= n_at_compression(N, 3.2)
+    walked = effective_masks(convolutional_inputs.model(), reached.kept, (3, 32, 32))
+    assert all(np.array_equal(walked[name], active) for name, active in reached.active.items())
+    # Smart-ratio keeps 30 % of the linear layers, which are most of LeNet-5.
+    assert (file["direct/100"] is None) == (name == "random-smart-ratio")
+
+
+@pytest.mark.parametrize("compression", [3.0, 30.0, 300.0, 3000.0, 10_000.0])
+def test_synflow_loses_hardly_a_weight_until_the_network_is_a_single_path(compression, ranking_of):
+    """The paper's claim 2. At compression 10,000, 6 weights are left, and a path has 5."""
+    ranking = ranking_of("synflow", compression)
+    n_kept = n_at_compression(N, compression)
+    assert n_kept - ranking.n_active(N - n_kept + 1) <= 2
+
+
+@pytest.mark.parametrize(("scale", "flow_in_float32"), [(1, np.inf), (1 / 16, 0)])
+def test_synflow_ranks_networks_whose_flows_leave_the_range_of_float32(scale, flow_in_float32, monkeypatch):
+    layers = OrderedDict((f"layer{i}", nn.Linear(10, 10, bias=False)) for i in range(120))
+    monkeypatch.setattr(Network, "build", lambda self: copy.deepcopy(nn.Sequential(layers)))
+    network = Network(
+        builder="", input_shape=(10,), classes=10, convolutional=False, recipe=None, snip_batch=1
+    )
+    initial, prunable = initial_state(network, seed=0)
+    initial = {name: scale * np.abs(weight) for name, weight in initial.items()}
+    inputs = Inputs(network, initial, tuple(prunable), seed=0, compression=60.0)
+    assert inputs.model()(torch.ones(1, 10)).sum() == flow_in_float32
+
+    n_kept = n_at_compression(12_000, 60)
+    kept = {name: priority > 12_000 - n_kept for name, priority in saliencies.synflow(inputs).items()}
+    assert n_kept - flatten(effective_masks(inputs.model(), kept, (10,))).sum() <= 2
