@@ -18,10 +18,10 @@ WIDTHS = (10, 8, 6, 4)
 PRUNERS_SHOWN = ("random-uniform", "random-igq", "synflow")
 
 
-def toy_network() -> nn.Module:
-    """Fully connected, of `WIDTHS` units."""
+def toy_network(classes: int) -> nn.Module:
+    """Fully connected, of `WIDTHS` units; `classes` of them are its outputs."""
     layers = []
-    for n_in, n_out in pairwise(WIDTHS):
+    for n_in, n_out in pairwise([*WIDTHS[:-1], classes]):
         layers += [nn.Linear(n_in, n_out), nn.ReLU()]
     return nn.Sequential(nn.Flatten(), *layers[:-1])
 
