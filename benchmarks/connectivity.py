@@ -2,17 +2,13 @@
 
     python benchmarks/connectivity.py [network ...]
 
-The baseline is the plain way in PyTorch: positive weights under a mask, an input of ones, and the gradient; a
-The baseline is the plain way in PyTorch: positive weights under a mask, an input of ones, and the gradient; a
-The baseline is the plain way in PyTorch: positive weights under a mask, an input of ones, and the gradient; a
-    weight is active where weight times gradient is not zero (float64, so that sums over paths neither under-
-    nor overflow). A binary search over the kept weights asks it log2(N) times for one effective compression.
-    Baseline figures for a search
-are the measured time of one question times the number of questions.
+The baseline is a binary search in plain PyTorch for the subnetwork of one effective compression, over the
+threshold. Each question is reachability: weights 0 or 1, an input of ones, and the gradient; a weight is
+active where weight times gradient is not zero (in float64, so that sums over paths neither under- nor
+overflow). One pass answers for all compressions. Both must find the same subnetwork.
 """
 
 import argparse
-import math
 import multiprocessing
 import resource
 import statistics
@@ -23,44 +19,15 @@ import torchvision
 from torch import nn
 
 from effective_sparsity.connectivity import Connectivity
+from effective_sparsity.networks import registry
 
 LEVELS = 30
 
 
-def lenet_300_100():
-    """784-300-100-10 with batch norm."""
-    layers = [nn.Flatten()]
-    for inputs, outputs in ((784, 300), (300, 100), (100, 10)):
-        layers += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
-
-
-def vgg(depths, classes):
-    """3x3 convolutions with batch norm in five blocks, each followed by a maximum pool."""
-    layers, channels = [], 3
-    for width, depth in zip((64, 128, 256, 512, 512), depths, strict=True):
-        for _ in range(depth):
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
-            channels = width
-        layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(512, classes))
-
-
-def resnet18_for_small_images():
-    """ResNet-18 with a 3x3 stem of stride 1 and no pool behind it."""
-    model = torchvision.models.resnet18(num_classes=200)
-    model.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
-    model.maxpool = nn.Identity()
-    return model
-
-
-NETWORKS = {
-    "LeNet-300-100": (lenet_300_100, (1, 28, 28)),
-    "VGG-16, 32x32": (lambda: vgg((2, 2, 3, 3, 3), 10), (3, 32, 32)),
-    "VGG-19, 32x32": (lambda: vgg((2, 2, 4, 4, 4), 100), (3, 32, 32)),
-    "ResNet-18, 64x64": (resnet18_for_small_images, (3, 64, 64)),
-    "ResNet-50, 224x224": (torchvision.models.resnet50, (3, 224, 224)),
-}
+STUDY = ("lenet-300-100", "vgg-16", "vgg-19", "resnet-18")
+NETWORKS = {name: (registry.NETWORKS[name].build, registry.NETWORKS[name].input_shape) for name in STUDY}
+NETWORKS["ResNet-50"] = (torchvision.models.resnet50, (3, 224, 224))
+COMPRESSION = 10
 
 
 def seconds(function, repeats):
@@ -74,24 +41,41 @@ def seconds(function, repeats):
     return statistics.median(times)
 
 
-def gradient_reachability(model, input_shape, masks):
-    """A function that counts the active weights of one subnetwork by float64 path sums."""
+def reachability(model, input_shape, scores):
+    """A function from a threshold to the number of active weights, by float64 path sums."""
     model = model.double().eval()
-    for name, parameter in model.named_parameters():
-        parameter.data = masks[name].double() if name in masks else torch.zeros_like(parameter)
     for module in model.modules():
         if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
-            nn.init.ones_(module.weight)
+            module.reset_parameters()
+        elif getattr(module, "bias", None) is not None:
+            nn.init.zeros_(module.bias)
+    # The gradient of a maximum reaches one of its inputs alone, that of an average all.
+    for name, module in list(model.named_modules()):
+        if isinstance(module, nn.MaxPool2d):
+            parent, _, child = name.rpartition(".")
+            average = nn.AvgPool2d(module.kernel_size, module.stride, module.padding)
+            setattr(model.get_submodule(parent), child, average)
+    weights = {name: model.get_parameter(name) for name in scores}
     sample = torch.ones(1, *input_shape, dtype=torch.float64)
 
-    def count():
+    def count(threshold):
+        with torch.no_grad():
+            for name, score in scores.items():
+                weights[name].copy_(score >= threshold)
         model.zero_grad()
         model(sample).sum().backward()
-        return sum(
-            int((mask * model.get_parameter(name).grad).count_nonzero()) for name, mask in masks.items()
-        )
+        return sum(int((weight * weight.grad).count_nonzero()) for weight in weights.values())
 
     return count
+
+
+def search(count, n_weights):
+    """The largest threshold that leaves n_weights / COMPRESSION weights active; scores are 0 to n_weights - 1."""
+    low, high = 0, n_weights
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(middle) >= n_weights / COMPRESSION else (low, middle)
+    return low
 
 
 def measure(name, repeats, threads):
@@ -112,9 +96,13 @@ def measure(name, repeats, threads):
     connectivity.effective_scores(scores)
     one_pass = seconds(lambda: connectivity.effective_scores(scores), repeats)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    masks = {name: score >= n_weights // 10 * 9 for name, score in scores.items()}
-    one_question = seconds(gradient_reachability(model, input_shape, masks), 1)
-    one_search = one_question * math.ceil(math.log2(n_weights))
+    count = reachability(model, input_shape, scores)
+    one_question = seconds(lambda: count(n_weights // 10 * 9), 1)
+    start = time.perf_counter()
+    found = search(count, n_weights)
+    one_search = time.perf_counter() - start
+    effective = torch.cat([score.flatten() for score in connectivity.effective_scores(scores).values()])
+    assert (effective >= found).sum() >= n_weights / COMPRESSION > (effective >= found + 1).sum()
     print(
         f"{name:19}{n_weights / 1e6:8.2f} {trace:7.3f} {one_pass:10.4f} {one_question:9.4f} "
         f"{one_search:9.1f} {one_search / one_pass:9.0f} {LEVELS * one_search / one_pass:9.0f} "
