@@ -70,7 +70,7 @@ def reachability(model, input_shape, scores):
 
 
 def search(count, n_weights):
-    """The largest threshold that leaves n_weights / COMPRESSION weights active; scores are 0 to n_weights - 1."""
+    """The largest threshold with n_weights / COMPRESSION active weights; scores are 0 to n_weights - 1."""
     low, high = 0, n_weights
     while high - low > 1:
         middle = (low + high) // 2
