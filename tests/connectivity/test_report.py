@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+import torchvision
 from torch import nn
 from torch.nn.utils import prune
 
@@ -49,7 +50,6 @@ def test_masks_are_taken_from_torch_prune_and_from_zeros():
 
 
 def test_flops_of_a_published_architecture():
-    torchvision = pytest.importorskip("torchvision")
     total = es.sparsity_report(torchvision.models.resnet18(), (3, 224, 224)).iloc[-1]
     assert total["flops"] == 2 * 1_814_073_344  # multiply-accumulates, biases and batch norm not counted
     assert total["effective_flops"] == total["flops"]

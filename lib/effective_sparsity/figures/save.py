@@ -1,6 +1,5 @@
 """Writing a figure and the data in it."""
 
-import tempfile
 from pathlib import Path
 
 import matplotlib
@@ -8,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from effective_sparsity.figures.style import RC
+from effective_sparsity.storage import replacing
 
 # The same picture must give the same bytes, so no format may carry the date of the run.
 _FORMATS = {
@@ -31,14 +31,11 @@ def save(figure: Figure, data: pd.DataFrame, stem: str | Path) -> list[Path]:
         The paths written.
     """
     stem = Path(stem)
-    stem.parent.mkdir(parents=True, exist_ok=True)
     targets = {suffix: stem.with_name(f"{stem.name}.{suffix}") for suffix in (*_FORMATS, "csv")}
-    with tempfile.TemporaryDirectory(dir=stem.parent, prefix=".figure-") as folder, matplotlib.rc_context(RC):
-        for suffix, target in targets.items():
-            part = Path(folder, target.name)
+    for suffix, target in targets.items():
+        with replacing(target) as part, matplotlib.rc_context(RC):
             if suffix == "csv":
                 data.to_csv(part, index=False, float_format="%.9g", lineterminator="\n")
             else:
                 figure.savefig(part, format=suffix, **_FORMATS[suffix])
-            part.replace(target)
     return list(targets.values())

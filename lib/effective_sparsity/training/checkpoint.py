@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from effective_sparsity.datasets.store import Dataset
+from effective_sparsity.storage import replacing
 from effective_sparsity.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -102,16 +103,12 @@ class Checkpoint:
             return
         self.written = time.monotonic()
         arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-        part = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
+            with replacing(self.path) as part, part.open("wb") as file:
                 file.write(save(arrays | {"seal": np.frombuffer(self._seal(arrays), np.uint8)}))
                 file.flush()
                 os.fsync(file.fileno())
-            part.replace(self.path)
         except OSError as error:
-            part.unlink(missing_ok=True)
             log.warning("%s: training state not written, training goes on (%s)", self.path, error)
 
     def _seal(self, arrays) -> bytes:
