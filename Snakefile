@@ -18,6 +18,7 @@ include: "rules/tables.smk"
 include: "rules/claims.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
+include: "rules/publish.smk"
 
 
 rule all:

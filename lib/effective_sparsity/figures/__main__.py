@@ -1,0 +1,38 @@
+"""Figures from tables alone: python -m effective_sparsity.figures results/reference/NAME FOLDER."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from effective_sparsity.errors import UserError
+from effective_sparsity.figures.registry import FIGURES
+from effective_sparsity.figures.save import save
+from effective_sparsity.study.results import Results
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m effective_sparsity.figures",
+        description="Draw all figures for which a study has tables; no workflow is run.",
+    )
+    parser.add_argument("results", type=Path, help="folder of the study, such as results/reference/curves")
+    parser.add_argument("folder", type=Path, help="where to write the figures")
+    options = parser.parse_args()
+    try:
+        results = Results(options.results)
+        print(f"Figures of the study {results.study}:")
+        for name, figure in FIGURES.items():
+            if set(figure.tables) <= set(results.tables):
+                save(
+                    *figure.draw({table: results.table(table) for table in figure.tables}),
+                    options.folder / name,
+                )
+                print(f"  {name}")
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""What of a study is small enough to publish: tables, figures, and a page that shows them."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from effective_sparsity.claims.page import page as claims_page
+from effective_sparsity.figures.registry import FIGURES
+from effective_sparsity.figures.tables import reduced_text
+from effective_sparsity.report.content import facts
+from effective_sparsity.storage import replacing
+from effective_sparsity.study.results import Results
+
+# Tables above this size, in bytes, are compressed.
+_COMPRESSED_ABOVE = 100_000
+
+
+def publish(folder: Path | str, target: Path | str) -> None:
+    """Copy the tables of a study, its figures as SVG with the data drawn, and write README.md to show them.
+
+    Equal results give equal files. What `target` held before is removed.
+
+    Args:
+        folder: the study's folder, with all tables and figures.
+        target: the folder to write.
+    """
+    folder, target = Path(folder), Path(target)
+    shutil.rmtree(target, ignore_errors=True)
+    for pattern in ("tables/*.csv", "tables/*.json", "figures/*.svg", "figures/*.csv"):
+        for path in sorted(folder.glob(pattern)):
+            _copy(path, target / path.relative_to(folder))
+    with replacing(target / "README.md") as temporary:
+        temporary.write_text(_page(Results(target)))
+
+
+def _copy(path: Path, copy: Path) -> None:
+    if path.suffix == ".csv" and path.stat().st_size > _COMPRESSED_ABOVE:
+        # Without the time, which would make equal tables unequal files.
+        method = {"method": "gzip", "compresslevel": 9, "mtime": 0}
+        with replacing(f"{copy}.gz") as temporary:
+            cells = pd.read_csv(path, dtype=str, keep_default_na=False)
+            cells.to_csv(temporary, index=False, lineterminator="\n", compression=method)
+    else:
+        with replacing(copy) as temporary:
+            shutil.copyfile(path, temporary)
+
+
+def _page(results: Results) -> str:
+    """The study in Markdown: what it was, claims with verdicts (if it trained), figures."""
+    subnetworks = results.table("subnetworks")
+    reduced = reduced_text(subnetworks)
+    lines = [f"# Results of the study `{results.study}`", ""]
+    if reduced:
+        lines += [f"**Not the paper's full setting.** {reduced}", ""]
+    lines += ["| | |", "| --- | --- |"]
+    lines += [f"| {name} | {value} |" for name, value in facts(subnetworks, results.provenance)]
+    lines.append("")
+    if "claims" in results.tables:
+        lines.append(claims_page(results.table("claims"), results.table("measurements"), heading="##"))
+    lines.append("## Figures")
+    for name, figure in FIGURES.items():
+        if (results.folder / f"figures/{name}.svg").is_file():
+            picture = f"![{figure.title}](figures/{name}.svg)"
+            lines += ["", f"### {figure.title}", "", picture, "", figure.caption]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,22 @@
+# What of a study is small enough to be kept with the code.
+
+
+rule publish:
+    input:
+        provenance=f"{ROOT}/tables/provenance.json",
+        tables=[f"{ROOT}/tables/{name}.csv" for name in TABLES],
+        figures=[f"{ROOT}/figures/{figure}.svg" for figure in FIGURES],
+        claims=[f"{ROOT}/claims.md"] if STUDY.train else [],
+    output:
+        directory(f"{STUDY.results}/reference/{STUDY.study}"),
+    log:
+        f"{LOGS}/publish.log",
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        version=versions.REPORT,
+    script:
+        "../workflow_scripts/publish.py"

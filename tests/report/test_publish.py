@@ -1,0 +1,47 @@
+"""What a published folder holds; whole studies are published in tests/workflow."""
+
+import gzip
+import json
+
+import pandas as pd
+
+from effective_sparsity.report.publish import publish
+
+
+def study(folder, rows: int):
+    (folder / "tables").mkdir(parents=True)
+    facts = {"study": {"study": "small"}, "commit": "0" * 40, "python": "3", "packages": {}, "machine": "m"}
+    (folder / "tables/provenance.json").write_text(json.dumps(facts))
+    subnetworks = pd.DataFrame(
+        {
+            "architecture": "lenet-300-100",
+            "dataset": "mnist",
+            "reduced": "no training",
+            "pruner": "snip",
+            "criterion": "direct",
+            "seed": range(rows),
+            "target_compression": 10.0,
+            "effective_compression": float("inf"),
+        }
+    )
+    subnetworks.to_csv(folder / "tables/subnetworks.csv", index=False)
+
+
+def test_large_tables_are_compressed_to_the_same_bytes_each_time(tmp_path):
+    study(tmp_path / "study", rows=3000)
+    for name in ("one", "other"):
+        publish(tmp_path / "study", tmp_path / name)
+    one, other = (tmp_path / name / "tables/subnetworks.csv.gz" for name in ("one", "other"))
+    assert one.read_bytes() == other.read_bytes()
+    assert gzip.decompress(one.read_bytes()) == (tmp_path / "study/tables/subnetworks.csv").read_bytes()
+
+
+def test_what_was_published_before_is_gone(tmp_path):
+    study(tmp_path / "study", rows=1)
+    (tmp_path / "target/figures").mkdir(parents=True)
+    (tmp_path / "target/figures/old.svg").touch()
+    publish(tmp_path / "study", tmp_path / "target")
+    assert sorted(path.name for path in (tmp_path / "target").rglob("*.*")) == [
+        "README.md", "provenance.json", "subnetworks.csv",
+    ]  # fmt: skip
+    assert "no training" in (tmp_path / "target/README.md").read_text()
