@@ -1,0 +1,186 @@
+"""What the differences from the paper's reference implementation do to the numbers: docs/fidelity.md.
+
+    python benchmarks/fidelity.py data/mnist.safetensors results/lenet-300-100
+
+The first argument is MNIST as the workflow stores it, the second the results of a study that has trained
+LeNet-300-100 on it. What the reference does is written anew here, from its definition. A few minutes.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from effective_sparsity import datasets
+from effective_sparsity.connectivity import Connectivity
+from effective_sparsity.networks.registry import NETWORKS, Network
+from effective_sparsity.networks.state import initial_state, with_state
+from effective_sparsity.pruning import allocations, saliencies
+from effective_sparsity.pruning.orders import at_random
+from effective_sparsity.pruning.pruners import PRUNERS, Inputs
+from effective_sparsity.pruning.rank import rank
+from effective_sparsity.pruning.ranking import flatten, n_at_compression, priorities
+from effective_sparsity.training.files import load_trained
+from effective_sparsity.training.masked import evaluate
+
+TEST_BATCH = 128  # of the reference
+
+
+def inputs_of(network: Network, seed: int = 0, **more) -> Inputs:
+    state, prunable = initial_state(network, seed)
+    return Inputs(network, state, tuple(prunable), seed=seed, **more)
+
+
+def quotas(inputs: Inputs, allocation, compression: float) -> list[float]:
+    """Densities of the layers."""
+    priority = priorities(allocation(at_random(inputs.weights, inputs.seed)))
+    least = inputs.n_weights - n_at_compression(inputs.n_weights, compression) + 1
+    return [float((layer >= least).mean()) for layer in priority.values()]
+
+
+def erk_that_gives_to_the_layer_before(shapes: list[tuple[int, ...]], compression: float) -> list[float]:
+    """The reference's densities: what exceeds 1 goes to the layer before, whose own density may then, too."""
+    sizes = np.array([np.prod(shape) for shape in shapes], float)
+    dimensions = np.array([sum(shape) for shape in shapes], float)
+    density = sizes.sum() / compression / dimensions.sum() * dimensions / sizes
+    for layer in range(len(shapes) - 1, 0, -1):
+        excess = max(density[layer] - 1, 0) * sizes[layer]
+        density[layer] -= excess / sizes[layer]
+        density[layer - 1] += excess / sizes[layer - 1]
+    return list(density)
+
+
+def erk() -> None:
+    print("ERK: densities of the layers, solved again and given to the layer before")
+    for name, compression in [
+        ("lenet-300-100", 3),
+        ("lenet-5", 3),
+        ("lenet-5", 5),
+        ("vgg-16", 10),
+        ("vgg-16", 100),
+    ]:
+        inputs = inputs_of(NETWORKS[name])
+        shapes = [weight.shape for weight in inputs.weights.values()]
+        ours = quotas(inputs, allocations.erk, compression)
+        reference = erk_that_gives_to_the_layer_before(shapes, compression)
+        print(f"  {name} at {compression}:")
+        print("   ", " ".join(f"{density:.3f}" for density in ours))
+        print("   ", " ".join(f"{density:.3f}" for density in reference))
+
+
+def rounding() -> None:
+    """The reference rounds each layer's count of pruned weights; here the count of all is exact."""
+    inputs = inputs_of(NETWORKS["lenet-300-100"])
+    sizes = np.array([weight.size for weight in inputs.weights.values()])
+    differences = []
+    for compression in 10 ** (0.2 * np.arange(5, 26)):
+        kept = sizes.sum() - np.rint(sizes * (1 - 1 / compression)).sum()
+        differences.append(int(kept) - n_at_compression(int(sizes.sum()), compression))
+    print(
+        f"Rounding by layer, uniform quotas, 21 levels: {min(differences):+d} to {max(differences):+d} kept"
+    )
+
+
+def snip(dataset) -> None:
+    print("SNIP: kept with both losses (share), active with cross-entropy and with the linear loss")
+    for seed in range(3):
+        inputs = inputs_of(NETWORKS["lenet-300-100"], seed, dataset=dataset)
+        connectivity = Connectivity(inputs.model(), inputs.network.input_shape)
+        rankings = [
+            rank(PRUNERS["snip"], inputs.having(snip_loss=loss), connectivity)
+            for loss in ("cross-entropy", "linear")
+        ]
+        for compression in (10, 100, 1000):
+            thresholds = [ranking.threshold("direct", compression) for ranking in rankings]
+            one, other = (
+                flatten(ranking.kept(threshold))
+                for ranking, threshold in zip(rankings, thresholds, strict=True)
+            )
+            active = [
+                ranking.n_active(threshold) for ranking, threshold in zip(rankings, thresholds, strict=True)
+            ]
+            print(
+                f"  seed {seed}, compression {compression}: {(one & other).sum() / one.sum():.2f}, {active}"
+            )
+
+
+def synflow() -> None:
+    """The reference scores VGG-16 with average pools, and VGG-19 with its own maximum pools."""
+    print("SynFlow on VGG-16: kept, active with maximum pools, with average pools, kept by both (share)")
+    network = NETWORKS["vgg-16"]
+    connectivity = Connectivity(network.build(), network.input_shape)
+    for compression in (100.0, 1000.0):
+        masks = []
+        for pool in (nn.MaxPool2d, nn.AvgPool2d):
+            inputs = _Pooled(*vars(inputs_of(network, compression=compression)).values())
+            object.__setattr__(inputs, "pool", pool)
+            n_kept = n_at_compression(inputs.n_weights, compression)
+            order = saliencies.synflow(inputs)
+            masks.append({name: layer > inputs.n_weights - n_kept for name, layer in order.items()})
+        active = [int(flatten(connectivity.effective_masks(mask)).sum()) for mask in masks]
+        one, other = map(flatten, masks)
+        print(f"  compression {compression:g}: {one.sum()}, {active}, {(one & other).sum() / one.sum():.2f}")
+
+
+class _Pooled(Inputs):
+    """Inputs whose model pools in another way."""
+
+    def model(self):
+        model = super().model()
+        for name, module in list(model.named_modules()):
+            if isinstance(module, nn.MaxPool2d):
+                setattr(model, name, self.pool(module.kernel_size))
+        return model
+
+
+def batch_statistics(dataset, results: Path) -> None:
+    """The reference normalises test batches by their own statistics."""
+    network = NETWORKS["lenet-300-100"]
+    model = network.build()
+    rows = []
+    for path in sorted(results.glob("lenet-300-100/seed-*/random-igq/effective/*.safetensors")):
+        trained = load_trained(path)
+        if trained.status != "ok":
+            continue
+        with_state(model, trained.state)
+        rows.append(
+            {
+                "compression": float(path.stem[1:]),
+                "running statistics": evaluate(model, dataset, "cpu")[1],
+                "those of the batch": accuracy_by_batches(model, dataset),
+            }
+        )
+    print("Test accuracy, random pruning with IGQ, effective, mean over seeds:")
+    table = 100 * pd.DataFrame(rows).groupby("compression").mean()
+    print(table.assign(difference=table.iloc[:, 1] - table.iloc[:, 0]).round(2).to_string())
+
+
+@torch.no_grad()
+def accuracy_by_batches(model: nn.Module, dataset) -> float:
+    """Accuracy with batch norm on the statistics of each test batch."""
+    model.train()
+    mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (dataset.mean, dataset.std))
+    images = (torch.from_numpy(dataset.test_images).float() / 255 - mean) / std
+    labels = torch.from_numpy(dataset.test_labels)
+    pairs = zip(images.split(TEST_BATCH), labels.split(TEST_BATCH), strict=True)
+    return sum(int((model(some).argmax(1) == truth).sum()) for some, truth in pairs) / len(labels)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("mnist", type=Path)
+    parser.add_argument("results", type=Path)
+    options = parser.parse_args()
+    dataset = datasets.load(options.mnist)
+    erk()
+    rounding()
+    snip(dataset)
+    batch_statistics(dataset, options.results)
+    synflow()
+
+
+if __name__ == "__main__":
+    main()
