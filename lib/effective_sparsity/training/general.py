@@ -172,7 +172,9 @@ class Training:
 
     def _record(self) -> None:
         with switches(Execution(deterministic=self.execution.deterministic)):
-            losses, accuracies = test(self.eager, self.model, *self.test, self.normalise, len(self.numbers))
+            losses, accuracies = on_test_set(
+                self.eager, self.model, *self.test, self.normalise, len(self.numbers)
+            )
         train_losses = self.loss_sums.cpu().numpy() / self.steps_in_sum
         rows = np.stack([np.full_like(losses, self.step), train_losses, losses, accuracies], axis=-1)
         self.history = np.concatenate([self.history, rows[:, None]], axis=1)
@@ -235,7 +237,7 @@ class Normalise:
 
 
 @torch.no_grad()
-def test(
+def on_test_set(
     forward: Callable[[Tensor], Tensor],
     model: nn.Module,
     images: Tensor,

@@ -14,7 +14,7 @@ from effective_sparsity.networks.state import state_of
 from effective_sparsity.training.checkpoint import Checkpoint, run_fingerprint
 from effective_sparsity.training.device import resolve_device, switches
 from effective_sparsity.training.execution import Execution
-from effective_sparsity.training.general import Normalise, Training, on, test
+from effective_sparsity.training.general import Normalise, Training, on, on_test_set
 from effective_sparsity.training.recipe import Recipe
 from effective_sparsity.training.result import Trained
 from effective_sparsity.training.stack import of_one, stack_in_place
@@ -108,7 +108,7 @@ def evaluate(model: nn.Module, dataset: Dataset, device: str | torch.device = "a
     model.to(device)
     images, labels = on(device, dataset.test_images), on(device, dataset.test_labels)
     with switches(_DEFAULT):
-        losses, accuracies = test(of_one(model), model, images, labels, Normalise(dataset, device), 1)
+        losses, accuracies = on_test_set(of_one(model), model, images, labels, Normalise(dataset, device), 1)
     return float(losses[0]), float(accuracies[0])
 
 
