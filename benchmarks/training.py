@@ -66,11 +66,11 @@ def subnetworks(model: nn.Module, compressions: list[float]) -> list[dict[str, n
 
 
 def plain_loop(
-    model: nn.Module, masks: dict[str, np.ndarray], data: datasets.Dataset
+    model: nn.Module, masks: dict[str, np.ndarray], data: datasets.Dataset, batch_size: int = 100
 ) -> Callable[[int], None]:
     """Masked training as it is usually written: mask the gradients, step, mask the weights."""
-    images = torch.from_numpy(data.train_images[:100] / np.float32(255))
-    labels = torch.from_numpy(data.train_labels[:100])
+    images = torch.from_numpy(data.train_images[:batch_size] / np.float32(255))
+    labels = torch.from_numpy(data.train_labels[:batch_size])
     weights = kernels(model)
     masks = {name: torch.from_numpy(mask).float() for name, mask in masks.items()}
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-3)

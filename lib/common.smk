@@ -3,7 +3,7 @@
 # This file lies in lib/ because Snakemake makes the folder of each included file importable, for the rules and
 # for the scripts: `import effective_sparsity` works in any environment, installed or not.
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from effective_sparsity.claims import TABLES as CLAIM_TABLES
 from effective_sparsity.errors import UserError
@@ -13,6 +13,7 @@ from effective_sparsity.study import versions
 from effective_sparsity.study.config import read_config
 from effective_sparsity.study.include import with_included
 from effective_sparsity.study.plan import Plan
+from effective_sparsity.training.execution import Execution
 
 try:
     # In place: jobs read it too.
@@ -21,6 +22,8 @@ try:
     STUDY = read_config(config)
     PLAN = Plan(STUDY)
     PLAN.check_folders()
+    # With their types: the command line gives texts.
+    config.update(STUDY.model_dump(include={option.name for option in fields(Execution)}))
 except UserError as error:
     sys.exit(f"Error: {error}")
 

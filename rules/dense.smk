@@ -39,6 +39,7 @@ rule train_dense:
     params:
         version=versions.TRAINING,
         recipe=recipe_of,
+        precision=lambda wildcards: PLAN.precision(wildcards.architecture, "masked"),
         work=f"{ROOT}/.work/{{architecture}}/seed-{{seed}}/dense.safetensors",
     script:
         "../workflow_scripts/train_dense.py"

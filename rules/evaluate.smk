@@ -23,5 +23,6 @@ rule evaluate:
         version=versions.EVALUATION,
         subnetworks=lambda wildcards: PLAN.subnetworks(wildcards.architecture),
         steps=lambda wildcards: PLAN.recipe(wildcards.architecture).steps,
+        precision=STUDY.precision,
     script:
         "../workflow_scripts/evaluate.py"

@@ -29,6 +29,7 @@ for architecture in STUDY.architectures:
                 version=versions.TRAINING,
                 recipe=recipe_of,
                 engine=PLAN.engine(architecture),
+                precision=PLAN.precision(architecture),
                 subnetworks=expand("{criterion}/{level}", criterion=STUDY.criteria, level=levels),
                 work=f"{ROOT}/.work/{{architecture}}/seed-{{seed}}/{{pruner}}-{share}",
             script:

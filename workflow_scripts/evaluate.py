@@ -33,6 +33,8 @@ with job_log(snakemake.log[0]):
 
     keys = dict(snakemake.wildcards.items())
     keys["dataset"] = dataset.label
-    keys["reduced"] = reduction(dataset.note, snakemake.params.steps, network.recipe.steps)
+    keys["reduced"] = reduction(
+        dataset.note, snakemake.params.steps, network.recipe.steps, snakemake.params.precision
+    )
     write_table(identified(pd.DataFrame(rows), **keys), snakemake.output.evaluation)
     write_table(identified(pd.concat(histories), **keys), snakemake.output.history)

@@ -10,8 +10,8 @@ from effective_sparsity.pruning.rank import rank
 from effective_sparsity.pruning.ranking_file import ONE_SHOT, RankingFile, save_rankings
 from effective_sparsity.storage import TensorFile
 from effective_sparsity.study.job import job_log
+from effective_sparsity.training.device import resolve_device
 from effective_sparsity.training.files import load_trained
-from effective_sparsity.training.masked import resolve_device
 
 with job_log(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)

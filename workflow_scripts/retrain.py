@@ -8,6 +8,7 @@ from effective_sparsity.pruning.subnetworks import SubnetworkFile
 from effective_sparsity.storage import TensorFile
 from effective_sparsity.study.job import job_log
 from effective_sparsity.training.engines import train_subnetworks
+from effective_sparsity.training.execution import Execution
 from effective_sparsity.training.files import save_trained, save_unreachable
 from effective_sparsity.training.recipe import Recipe
 
@@ -27,6 +28,7 @@ with job_log(snakemake.log[0]):
         device=snakemake.config.get("device", "auto"),
         threads=snakemake.threads,
         work=snakemake.params.work,
+        execution=Execution.of({**snakemake.config, "precision": snakemake.params.precision}),
     )
     for key, path in zip(snakemake.params.subnetworks, snakemake.output, strict=True):
         if key in trained:

@@ -9,6 +9,7 @@ from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.networks.state import with_state
 from effective_sparsity.storage import TensorFile
 from effective_sparsity.study.job import job_log
+from effective_sparsity.training.execution import Execution
 from effective_sparsity.training.files import save_trained
 from effective_sparsity.training.masked import train_masked
 from effective_sparsity.training.recipe import Recipe
@@ -25,6 +26,7 @@ with job_log(snakemake.log[0]):
         seed=int(snakemake.wildcards.seed),
         device=snakemake.config.get("device", "auto"),
         work=snakemake.params.work,
+        execution=Execution.of({**snakemake.config, "precision": snakemake.params.precision}),
     )
     save_trained(snakemake.output[0], trained, masks={})
     Path(snakemake.params.work).unlink(missing_ok=True)

@@ -51,6 +51,13 @@ def test_fully_connected_networks_train_packed_and_need_no_gpu():
     assert plan(device="cpu", engine="masked").gpus("lenet-300-100") == 0
 
 
+def test_precision_is_that_of_masked_training():
+    assert plan().precision("lenet-300-100", "masked") == "float32"
+    assert plan(precision="bfloat16").precision("lenet-300-100") == "float32"
+    assert plan(precision="bfloat16").precision("lenet-300-100", "masked") == "bfloat16"
+    assert plan(precision="tf32", engine="masked").precision("lenet-300-100") == "tf32"
+
+
 def test_preparing_a_data_set_of_the_user_s_takes_its_settings():
     own = plan(datasets={"mine": {"image_folder": "photos", "size": [8, 9], "classes": 3}})
     assert own.own_dataset("mine") == {"image_folder": "photos", "size": (8, 9), "classes": 3}

@@ -117,3 +117,8 @@ def test_every_table_knows_the_data_set_and_what_is_reduced():
 )
 def test_a_reduced_setting_says_how(note, steps, text):
     assert tables.reduction(note, steps, 96_000) == text
+
+
+def test_training_in_another_precision_is_labelled():
+    assert tables.reduction("", 96_000, 96_000, "float32") == ""
+    assert tables.reduction("", 2_000, 96_000, "bfloat16") == "2,000 of 96,000 steps; bfloat16 training"

@@ -1,12 +1,15 @@
-"""Both engines give every subnetwork its own result, equal ones the same."""
+"""All engines give every subnetwork its own result, equal ones the same."""
 
 import numpy as np
 import pytest
+import torch
 
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.networks.state import initial_state
 from effective_sparsity.pruning.subnetworks import Subnetwork
+from effective_sparsity.training import device, masked
 from effective_sparsity.training.engines import train_subnetworks
+from effective_sparsity.training.execution import Execution
 from effective_sparsity.training.recipe import Recipe
 
 RECIPE = Recipe(
@@ -18,6 +21,9 @@ RECIPE = Recipe(
     evaluate_every=6,
     augmentation="rotation",
 )
+
+
+ENGINES = ["packed", "masked", "masked stack"]
 
 
 def thinned(density: float, seed: int) -> Subnetwork:
@@ -37,7 +43,7 @@ def results(mnist_like_data, tmp_path_factory):
     subnetworks = {"a": thinned(0.05, 1), "b": thinned(0.02, 2), "a again": thinned(0.05, 1)}
     return {
         engine: train_subnetworks(
-            engine,
+            engine.split()[0],
             network,
             initial,
             subnetworks,
@@ -46,20 +52,21 @@ def results(mnist_like_data, tmp_path_factory):
             seed=0,
             device="cpu",
             threads=1,
-            work=str(tmp_path_factory.mktemp(engine)),
+            work=str(tmp_path_factory.mktemp(engine.split()[0])),
+            execution=Execution(stack=engine == "masked stack"),
         )
-        for engine in ("packed", "masked")
+        for engine in ENGINES
     }
 
 
-@pytest.mark.parametrize("engine", ["packed", "masked"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_results_have_the_keys_of_their_subnetworks(results, engine):
     assert list(results[engine]) == ["a", "b", "a again"]
     assert results[engine]["a"].network.history.equals(results[engine]["a again"].network.history)
     assert not results[engine]["a"].network.history.equals(results[engine]["b"].network.history)
 
 
-@pytest.mark.parametrize("engine", ["packed", "masked"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_trained_weights_lie_under_their_masks(results, engine):
     for result in results[engine].values():
         for name, mask in result.masks.items():
@@ -74,3 +81,36 @@ def test_training_the_active_weights_is_training_the_kept_ones(results):
         assert np.allclose(packed.history.test_accuracy, masked.history.test_accuracy, atol=0.021)
         for name, mask in results["packed"][key].masks.items():
             assert np.allclose(packed.state[name], masked.state[name] * mask, atol=2e-3)
+
+
+def test_a_stack_gives_what_training_one_after_another_gives(results):
+    for key in ("a", "b"):
+        alone, stacked = (results[engine][key].network for engine in ("masked", "masked stack"))
+        for name in alone.state:
+            assert np.allclose(stacked.state[name], alone.state[name], atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "stack", "subnetworks", "expected"),
+    [
+        ("lenet-300-100", "auto", 2, "stacked"),
+        ("lenet-5", "auto", 2, "stacked"),
+        ("vgg-16", "auto", 2, "masked"),
+        ("lenet-5", "auto", 1, "masked"),
+        ("lenet-5", False, 2, "masked"),
+    ],
+)
+def test_small_networks_are_stacked_on_cuda(monkeypatch, architecture, stack, subnetworks, expected):
+    """Which engine is called; there is no GPU to call it for."""
+    called = []
+    monkeypatch.setattr(device, "resolve_device", lambda name: torch.device(name))
+    monkeypatch.setattr(masked, "train_masked", lambda *_: called.append("masked"))
+    monkeypatch.setattr(masked, "train_stacked", lambda _, masks, *__: called.append("stacked") or masks)
+    network = NETWORKS[architecture]
+    initial, _ = initial_state(network, seed=0)
+    kept = {str(n): Subnetwork({"a": np.full(1, n > 0)}, {}) for n in range(subnetworks)}
+    train_subnetworks(
+        "masked", network, initial, kept, None, RECIPE, seed=0, device="cuda", threads=1, work=".",
+        execution=Execution(stack=stack),
+    )  # fmt: skip
+    assert set(called) == {expected}

@@ -1,4 +1,6 @@
+import io
 import logging
+import sys
 
 import pytest
 
@@ -33,3 +35,16 @@ def test_a_run_that_goes_on_counts_only_its_own_steps(clock, caplog):
         "goes on after step 500 of 1000",
         "step 600 of 1000, test accuracy 50.00 %, 10 steps/s, 0:00:40 left",
     ]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_bar_is_drawn_on_a_terminal_only(monkeypatch, terminal):
+    stream = io.StringIO()
+    stream.isatty = lambda: terminal
+    monkeypatch.setattr(sys, "stderr", stream)
+    run = Progress(0, 3)
+    for _ in range(3):
+        run.advance()
+    run.close()
+    assert ("3/3" in stream.getvalue()) == terminal
+    assert bool(stream.getvalue()) == terminal

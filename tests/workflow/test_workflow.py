@@ -97,8 +97,9 @@ def test_touched_scripts_change_nothing(copy):
     assert not copy.planned()
 
 
-def test_another_mirror_or_device_changes_nothing(copy):
+def test_another_mirror_device_or_way_to_use_it_changes_nothing(copy):
     copy.config |= {"mirrors": ["file:///elsewhere"], "device": "cpu"}
+    copy.config |= {"channels_last": True, "compile": False, "stack": False, "deterministic": True}
     assert not copy.planned()
 
 

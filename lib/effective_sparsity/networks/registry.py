@@ -24,6 +24,7 @@ class Network:
         classes: number of logits.
         convolutional: False if all layers are fully connected.
         recipe: the paper's recipe; `studies` may shorten it.
+        small: whether one network leaves a GPU idle, so that several are trained there as one.
         snip_batch: samples b of a SNIP step; SNIP sees up to 300 b samples.
         smart_ratio_power: power of a layer's number that its smart-ratio is divided by (Su et al. 2020).
     """
@@ -35,6 +36,7 @@ class Network:
     recipe: Recipe
     snip_batch: int
     smart_ratio_power: int = 0
+    small: bool = False
 
     def build(self):
         """The model (torch.nn.Module), not yet initialised."""
@@ -94,6 +96,7 @@ NETWORKS = {
             augmentation="rotation",
         ),
         snip_batch=100,
+        small=True,
     ),
     "lenet-5": Network(
         builder="effective_sparsity.networks.lenet_5:lenet_5",
@@ -102,6 +105,7 @@ NETWORKS = {
         convolutional=True,
         recipe=_LENET_5_RECIPE,
         snip_batch=128,
+        small=True,
     ),
     "vgg-16": Network(
         builder="effective_sparsity.networks.vgg:vgg_16",

@@ -6,19 +6,24 @@ import re
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from effective_sparsity.datasets.registry import SOURCES
 from effective_sparsity.errors import UserError
 from effective_sparsity.networks.registry import NETWORKS, Network
 from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.pruning.ranking import Criterion
+from effective_sparsity.training.execution import Choice, Precision
 
 # What may name a file or a folder.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 
 Compression = Annotated[float, Field(ge=1, allow_inf_nan=False)]
 Pixels = Annotated[int, Field(ge=1)]
+# The command line gives texts.
+AutoOrBool = Annotated[
+    Choice, BeforeValidator(lambda value: {"true": True, "false": False}.get(str(value), value))
+]
 
 
 class _Section(BaseModel):
@@ -108,6 +113,11 @@ class StudyConfig(_Section):
         description="packed trains all subnetworks of a job as one sparse network (fully-connected only)",
     )
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Precision = Field("float32", description="of products in masked training")
+    channels_last: AutoOrBool = "auto"
+    compile: AutoOrBool = "auto"
+    stack: AutoOrBool = "auto"
+    deterministic: bool = False
     results: str = Field("results", min_length=1)
     data: str = Field("data", min_length=1)
     mirrors: list[str] = Field([], description="URLs of folders to fetch data sets from, tried first")

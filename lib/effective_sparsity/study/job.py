@@ -1,6 +1,7 @@
 """What every job of the workflow does around its work."""
 
 import contextlib
+import errno
 import logging
 import sys
 import traceback
@@ -15,16 +16,28 @@ def job_log(path: str) -> Iterator[None]:
     """Send messages to the log file `path`, and end the process there in case of an error.
 
     An error that the user can mend is one line, in the log and on stderr; any other leaves its traceback in
-    the log.
+    the log. A disk that is too full for the log is no reason to fail, one that is too full for results is.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with Path(path).open("w") as log:
-        logging.basicConfig(stream=log, level=logging.INFO, format="%(asctime)s %(message)s", force=True)
-        try:
-            yield
-        except UserError as error:
-            log.write(f"{error}\n")
-            sys.exit(f"Error: {error}")
-        except Exception:
-            traceback.print_exc(file=log)
-            raise
+    log = Path(path).open("w")  # noqa: SIM115 (closing it may fail)
+    logging.basicConfig(stream=log, level=logging.INFO, format="%(asctime)s %(message)s", force=True)
+    try:
+        yield
+    except UserError as error:
+        _write(log, f"{error}\n")
+        sys.exit(f"Error: {error}")
+    except Exception as error:
+        _write(log, traceback.format_exc())
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            sys.exit(
+                f"Error: {error.strerror}: make room and run again; what was trained is not trained again"
+            )
+        raise
+    finally:
+        with contextlib.suppress(OSError):
+            log.close()
+
+
+def _write(log, text):
+    with contextlib.suppress(OSError):
+        log.write(text)

@@ -47,6 +47,11 @@ class Plan:
             return self.study.engine
         return "masked" if NETWORKS[architecture].convolutional else "packed"
 
+    def precision(self, architecture: str, engine: str | None = None) -> str:
+        """The precision of a training job; the packed engine has but one."""
+        packed = (engine or self.engine(architecture)) == "packed"
+        return "float32" if packed else self.study.precision
+
     def gpus(self, architecture: str, engine: str | None = None) -> int:
         """Graphics processors that a training job of `architecture` asks for."""
         if (engine or self.engine(architecture)) == "packed" or self.study.device == "cpu":

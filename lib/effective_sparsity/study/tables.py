@@ -91,7 +91,8 @@ def with_dataset(table: pd.DataFrame, evaluations: pd.DataFrame) -> pd.DataFrame
     return table.merge(facts, on="architecture", validate="many_to_one")
 
 
-def reduction(note: str, steps: int, full_steps: int) -> str:
-    """How a setting falls short of the paper's: what the data lack, and the steps; empty if it does not."""
+def reduction(note: str, steps: int, full_steps: int, precision: str = "float32") -> str:
+    """How a setting falls short of the paper's: what the data lack, the steps, the precision; or nothing."""
     shortened = f"{steps:,} of {full_steps:,} steps" if steps != full_steps else ""
-    return "; ".join(filter(None, [note, shortened]))
+    rounded = f"{precision} training" if precision != "float32" else ""
+    return "; ".join(filter(None, [note, shortened, rounded]))

@@ -50,23 +50,31 @@ def augment(kind: str, images: np.ndarray, indices: np.ndarray, drawn: np.ndarra
     Returns:
         float32 of shape (n, C, H, W), still in 0..255.
     """
-    if kind == "rotation":
-        if not _rotate.signatures:
-            compile_alone(_rotate, images, indices, drawn)
-        return _rotate(images, indices, drawn)
-    if kind == "flip_shift":
-        return _flip_shift(images, indices, drawn)
-    return images[indices].astype(np.float32)
+    if kind == "none":
+        return images[indices].astype(np.float32)
+    transform = _rotate if kind == "rotation" else _flip_shift
+    if not transform.signatures:
+        compile_alone(transform, images, indices, drawn)
+    return transform(images, indices, drawn)
 
 
+@numba.njit(cache=True)
 def _flip_shift(images, indices, drawn):
-    height, width = images.shape[2:]
-    flip, down, right = drawn.T[:, :, None]
-    rows = np.clip(np.arange(height) - down, 0, height - 1)
-    columns = np.clip(np.arange(width) - right, 0, width - 1)
-    columns = np.where(flip, width - 1 - columns, columns)
-    picked = images[indices[:, None, None], :, rows[:, :, None], columns[:, None, :]]
-    return picked.transpose(0, 3, 1, 2).astype(np.float32, order="C")
+    """The flipped image, moved; outside the image its nearest edge pixel goes on."""
+    _, channels, height, width = images.shape
+    columns = np.empty(width, np.int64)
+    result = np.empty((indices.size, channels, height, width), np.float32)
+    for n in range(indices.size):
+        flip, down, right = drawn[n]
+        for x in range(width):
+            column = min(max(x - right, 0), width - 1)
+            columns[x] = width - 1 - column if flip else column
+        for c in range(channels):
+            for y in range(height):
+                row = images[indices[n], c, min(max(y - down, 0), height - 1)]
+                for x in range(width):
+                    result[n, c, y, x] = row[columns[x]]
+    return result
 
 
 @numba.njit(fastmath=True, cache=True)

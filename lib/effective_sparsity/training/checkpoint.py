@@ -1,5 +1,6 @@
 """Training state on disk, so that a killed job goes on where it was."""
 
+import glob
 import hashlib
 import logging
 import os
@@ -7,10 +8,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from effective_sparsity.datasets.store import Dataset
+from effective_sparsity.errors import UserError
 from effective_sparsity.storage import replacing
 from effective_sparsity.training.recipe import Recipe
 
@@ -47,7 +50,9 @@ def fingerprint(**parts) -> str:
     return digest.hexdigest()
 
 
-def run_fingerprint(engine: str, initial, masks, dataset: Dataset, recipe: Recipe, seed: int) -> str:
+def run_fingerprint(
+    engine: str, initial, masks, dataset: Dataset, recipe: Recipe, seed: int, precision: str = "float32"
+) -> str:
     """The `fingerprint` of training from an initial state with masks."""
     arrays = [dataset.train_images, dataset.train_labels, dataset.test_images, dataset.test_labels]
     return fingerprint(
@@ -57,6 +62,7 @@ def run_fingerprint(engine: str, initial, masks, dataset: Dataset, recipe: Recip
         data=[*arrays, dataset.mean, dataset.std],
         recipe=recipe,
         seed=seed,
+        precision=precision,
     )
 
 
@@ -65,17 +71,44 @@ class Checkpoint:
 
     The file is replaced in one piece, so a kill at any moment leaves the old state or the new one. A file
     that is damaged, or of another run, is ignored with a warning; a disk that cannot take the file costs a
-    warning too, never the training.
+    warning too, never the training. As a context manager it keeps the file to itself: two runs with one file
+    would lose each other's work.
 
     Args:
         path: Where the file lies; None for no checkpoints.
         run: What identifies the run: its `run_fingerprint`.
+
+    Raises:
+        UserError: On entry, if another run holds the file.
     """
 
     def __init__(self, path: str | os.PathLike | None, run: str):
         self.path = None if path is None else Path(path)
         self.run = run
         self.written = time.monotonic()
+
+    def __enter__(self) -> "Checkpoint":
+        if self.path is not None:
+            self._lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), blocking=False)
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._lock.acquire()
+            except Timeout:
+                raise UserError(
+                    f"{self.path}: another run is training with this file; wait for it, or name another file"
+                ) from None
+            except OSError as error:
+                log.warning("%s: cannot be locked, training goes on (%s)", self.path, error)
+            # What processes left that were killed while they wrote.
+            for rubbish in self.path.parent.glob(f".{glob.escape(self.path.name)}.[0-9]*"):
+                rubbish.unlink(missing_ok=True)
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self.path is not None:
+            if self._lock.is_locked:
+                Path(self._lock.lock_file).unlink(missing_ok=True)
+            self._lock.release()
 
     @property
     def due(self) -> bool:

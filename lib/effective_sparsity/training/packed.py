@@ -51,7 +51,7 @@ def train_packed(
 
     Raises:
         UserError: If the network is not such a network or does not fit the data, a mask does not fit the
-            network, or the training set is smaller than a batch.
+            network, the training set is smaller than a batch, or another run is using the file `work`.
     """
     keys = [fingerprint(masks=masks) for masks in subnetworks]
     distinct = dict(zip(keys, subnetworks, strict=True))
@@ -59,7 +59,8 @@ def train_packed(
         return []
     networks = list(distinct.values())
     run = run_fingerprint("packed", initial, networks, dataset, recipe, seed)
-    results = _Training(initial, networks, dataset, recipe, seed).run(Checkpoint(work, run))
+    with Checkpoint(work, run) as checkpoint:
+        results = _Training(initial, networks, dataset, recipe, seed).run(checkpoint)
     by_key = dict(zip(distinct, results, strict=True))
     return [by_key[key] for key in keys]
 

@@ -1,0 +1,54 @@
+"""How the general engine computes, apart from what it computes (no torch: the workflow reads this)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Literal, get_args
+
+from effective_sparsity.errors import UserError
+
+Precision = Literal["float32", "tf32", "bfloat16"]
+Choice = Literal["auto", True, False]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """Options of the general engine. Only `precision` is part of a result; the others change its rounding.
+
+    Args:
+        precision: Of matrix products and convolutions in training. "float32" is float32 throughout; "tf32"
+            lets a GPU round their factors to ten bits; "bfloat16" runs the network under autocast, with
+            weights, gradients and the optimizer in float32. Evaluation is in float32 always.
+        channels_last: Whether images and kernels of convolutions lie with their channels last; "auto": on
+            CUDA, unless the precision is float32.
+        compile: Whether the network is compiled by `torch.compile`, on CUDA with CUDA graphs; "auto": on
+            CUDA, if Triton is there.
+        stack: Whether the subnetworks of a job are trained as one, see `stack`; "auto": on CUDA, if the
+            network is small.
+        deterministic: Whether a GPU must give the same bits again, at the cost of speed. A CPU always does.
+
+    Raises:
+        UserError: If a value is none of these.
+    """
+
+    precision: Precision = "float32"
+    channels_last: Choice = "auto"
+    compile: Choice = "auto"
+    stack: Choice = "auto"
+    deterministic: bool = False
+
+    def __post_init__(self):
+        for key, allowed in (
+            ("precision", get_args(Precision)),
+            ("channels_last", get_args(Choice)),
+            ("compile", get_args(Choice)),
+            ("stack", get_args(Choice)),
+            ("deterministic", (True, False)),
+        ):
+            value = getattr(self, key)
+            if value not in allowed:
+                raise UserError(f"{key}: {value!r} is unknown; use {', '.join(map(str, allowed))}")
+
+    @classmethod
+    def of(cls, settings: Mapping) -> "Execution":
+        """The options among the settings of a study."""
+        return cls(**{field.name: settings[field.name] for field in fields(cls) if field.name in settings})
