@@ -26,7 +26,7 @@ def masks(random_masks):
     ("settings", "message"),
     [
         ({"precision": "float16"}, "precision: 'float16' is unknown; use float32, tf32, bfloat16"),
-        ({"compile": "yes"}, "compile: 'yes' is unknown; use auto, True, False"),
+        ({"compile": "yes"}, "compile: 'yes' is unknown; use True, False"),
         ({"deterministic": "auto"}, "deterministic: 'auto'"),
     ],
 )
@@ -37,8 +37,8 @@ def test_unknown_options_are_refused(settings, message):
 
 def test_options_are_found_among_the_settings_of_a_study():
     assert Execution.of({"seeds": [0]}) == Execution()
-    study = {"device": "cpu", "precision": "tf32", "compile": False}
-    assert Execution.of(study) == Execution(precision="tf32", compile=False)
+    study = {"device": "cpu", "precision": "tf32", "compile": True}
+    assert Execution.of(study) == Execution(precision="tf32", compile=True)
 
 
 def test_nothing_is_automatic_on_a_cpu():

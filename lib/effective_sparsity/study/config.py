@@ -115,7 +115,7 @@ class StudyConfig(_Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Precision = Field("float32", description="of products in masked training")
     channels_last: AutoOrBool = "auto"
-    compile: AutoOrBool = "auto"
+    compile: bool = False
     stack: AutoOrBool = "auto"
     deterministic: bool = False
     results: str = Field("results", min_length=1)

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 
 import torch
 
@@ -76,10 +75,9 @@ def channels_last(execution: Execution, device: torch.device) -> bool:
 
 def compiled(forward: Callable, execution: Execution, device: torch.device) -> Callable:
     """The function, compiled if the options say so: on CUDA with CUDA graphs."""
-    on_cuda = device.type == "cuda"
-    if not chosen(execution.compile, on_cuda and find_spec("triton") is not None):
+    if not execution.compile:
         return forward
-    if not on_cuda:
+    if device.type != "cuda":
         return torch.compile(forward)
     graphs = torch.compile(forward, mode="reduce-overhead")
 

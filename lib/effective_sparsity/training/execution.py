@@ -20,8 +20,7 @@ class Execution:
             weights, gradients and the optimizer in float32. Evaluation is in float32 always.
         channels_last: Whether images and kernels of convolutions lie with their channels last; "auto": on
             CUDA, unless the precision is float32.
-        compile: Whether the network is compiled by `torch.compile`, on CUDA with CUDA graphs; "auto": on
-            CUDA, if Triton is there.
+        compile: Whether the network is compiled by `torch.compile`, on CUDA with CUDA graphs.
         stack: Whether the subnetworks of a job are trained as one, see `stack`; "auto": on CUDA, if the
             network is small.
         deterministic: Whether a GPU must give the same bits again, at the cost of speed. A CPU always does.
@@ -32,7 +31,7 @@ class Execution:
 
     precision: Precision = "float32"
     channels_last: Choice = "auto"
-    compile: Choice = "auto"
+    compile: bool = False
     stack: Choice = "auto"
     deterministic: bool = False
 
@@ -40,7 +39,7 @@ class Execution:
         for key, allowed in (
             ("precision", get_args(Precision)),
             ("channels_last", get_args(Choice)),
-            ("compile", get_args(Choice)),
+            ("compile", (True, False)),
             ("stack", get_args(Choice)),
             ("deterministic", (True, False)),
         ):
