@@ -4,7 +4,8 @@ import shutil
 
 from effective_sparsity import datasets
 from effective_sparsity.networks.registry import NETWORKS
-from effective_sparsity.pruning.subnetworks import SubnetworkFile
+from effective_sparsity.pruning.rankings import Rankings
+from effective_sparsity.pruning.subnetworks import subnetwork
 from effective_sparsity.storage import TensorFile
 from effective_sparsity.study.job import job_log
 from effective_sparsity.training.engines import train_subnetworks
@@ -12,15 +13,22 @@ from effective_sparsity.training.files import save_trained, save_unreachable
 from effective_sparsity.training.recipe import Recipe
 
 with job_log(snakemake.log[0]):
-    file = SubnetworkFile(snakemake.input.subnetworks)
-    subnetworks = {key: file[key] for key in snakemake.params.subnetworks}
-    reached = {key: subnetwork for key, subnetwork in subnetworks.items() if subnetwork is not None}
+    wanted = [tuple(key.split("/")) for key in snakemake.params.subnetworks]
+    keys = dict(snakemake.wildcards.items())
+    rankings = Rankings(
+        keys["pruner"], keys["architecture"], int(keys["seed"]), dict(snakemake.input.items())
+    )
+    # The criteria of a level after each other: iterative pruners have a ranking for each level.
+    subnetworks = {
+        (criterion, level): subnetwork(rankings[level], criterion, float(level))
+        for criterion, level in sorted(wanted, key=lambda key: float(key[1]))
+    }
     dataset = datasets.load(snakemake.input.dataset)
     trained = train_subnetworks(
         snakemake.params.engine,
         NETWORKS[snakemake.wildcards.architecture].with_classes(dataset.classes),
         TensorFile(snakemake.input.initial).tensors(),
-        reached,
+        {key: subnetworks[key] for key in wanted if subnetworks[key] is not None},
         dataset,
         Recipe(**snakemake.params.recipe),
         seed=int(snakemake.wildcards.seed),
@@ -28,7 +36,7 @@ with job_log(snakemake.log[0]):
         threads=snakemake.threads,
         work=snakemake.params.work,
     )
-    for key, path in zip(snakemake.params.subnetworks, snakemake.output, strict=True):
+    for key, path in zip(wanted, snakemake.output, strict=True):
         if key in trained:
             save_trained(path, trained[key].network, trained[key].masks)
         else:
