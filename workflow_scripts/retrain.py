@@ -12,17 +12,20 @@ from effective_sparsity.training.engines import train_subnetworks
 from effective_sparsity.training.files import save_trained, save_unreachable
 from effective_sparsity.training.recipe import Recipe
 
-with job_log(snakemake.log[0]):
-    wanted = [tuple(key.split("/")) for key in snakemake.params.subnetworks]
-    keys = dict(snakemake.wildcards.items())
-    rankings = Rankings(
-        keys["pruner"], keys["architecture"], int(keys["seed"]), dict(snakemake.input.items())
-    )
+
+def subnetworks_of(wildcards, files, wanted):
+    """The subnetworks of a pruner by criterion and level, None where it does not reach the level."""
+    rankings = Rankings(wildcards["pruner"], wildcards["architecture"], int(wildcards["seed"]), files)
     # The criteria of a level after each other: iterative pruners have a ranking for each level.
-    subnetworks = {
+    return {
         (criterion, level): subnetwork(rankings[level], criterion, float(level))
         for criterion, level in sorted(wanted, key=lambda key: float(key[1]))
     }
+
+
+with job_log(snakemake.log[0]):
+    wanted = [tuple(key.split("/")) for key in snakemake.params.subnetworks]
+    subnetworks = subnetworks_of(dict(snakemake.wildcards.items()), dict(snakemake.input.items()), wanted)
     dataset = datasets.load(snakemake.input.dataset)
     trained = train_subnetworks(
         snakemake.params.engine,

@@ -113,13 +113,24 @@ def damaged(path, how):
     elif how == "an unknown operator":
         content = path.read_bytes()
         path.write_bytes(content.replace(b"WeightTimesActivation", b"WeightTimesActivatiom"))
+    elif how == "a missing array":
+        content = path.read_bytes()
+        path.write_bytes(content.replace(b'\\"array\\": \\"0\\"', b'\\"array\\": \\"x\\"'))
     elif how == "a missing number":
         content = path.read_bytes()
         path.write_bytes(content.replace(b"keepdim", b"keepdin"))
 
 
 @pytest.mark.parametrize(
-    "how", ["cut off", "another file", "another version", "an unknown operator", "a missing number"]
+    "how",
+    [
+        "cut off",
+        "another file",
+        "another version",
+        "an unknown operator",
+        "a missing array",
+        "a missing number",
+    ],
 )
 def test_a_damaged_file_is_refused_in_one_line(how, tmp_path):
     path = tmp_path / "file"

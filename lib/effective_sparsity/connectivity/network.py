@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from safetensors import SafetensorError
 
 from effective_sparsity.connectivity.files import from_json, to_json
 from effective_sparsity.connectivity.orders import Order
@@ -81,11 +84,11 @@ class Connectivity:
             )
             shapes = {name: tuple(shape) for name, shape in shapes.items()}
             connectivity._parameters = _Parameters(shapes, entangled, shared)
-        except (AttributeError, KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError, SafetensorError) as error:
             raise UserError(f"{path}: damaged ({error!r}); delete it and make it again") from error
         return connectivity
 
-    @property
+    @cached_property
     def shapes(self) -> Shapes:
         used = {step.weight.parameter for step in self._graph.steps if step.weight}
         return {name: shape for name, shape in self._parameters.shapes.items() if name in used}

@@ -1,12 +1,10 @@
 """The rankings of a study: which are stored, and how the others are made again (no torch).
 
-Scores that take gradients are worth storing. All others take seconds for the largest network, less than
-reading them in from a slow disk: they follow from the seed, from the trained weights, or from the stored
-ranking whose quotas they borrow.
+Scores that take gradients are worth storing. All others take seconds for the largest network, and follow from
+the seed, from the trained weights, or from the stored ranking whose quotas they borrow.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 
 from effective_sparsity.connectivity import Connectivity
@@ -55,6 +53,7 @@ class Rankings:
         self._connectivity = Connectivity.load(files["connectivity"])
         self._stored = RankingFile(files["ranking"]) if self._pruner.costly else None
         self._lender = RankingFile(files["lender"]) if "lender" in files else None
+        self._latest: dict[str, Ranking] = {}
         self._inputs = None if self._stored else inputs_of(pruner, architecture, seed, files)
 
     @property
@@ -65,11 +64,11 @@ class Rankings:
 
     def __getitem__(self, level: str) -> Ranking:
         """The ranking of a level, or the one that serves all levels."""
-        return self._ranking(level if ONE_SHOT not in self.levels else ONE_SHOT)
-
-    @lru_cache(maxsize=1)  # noqa: B019 - one entry, and it lives as long as its user
-    def _ranking(self, level: str) -> Ranking:
-        return self._priorities(level).ranking(self._connectivity)
+        level = ONE_SHOT if ONE_SHOT in self.levels else level
+        if level not in self._latest:
+            self._latest.clear()  # one at a time: a ranking of a large network is large
+            self._latest[level] = self._priorities(level).ranking(self._connectivity)
+        return self._latest[level]
 
     def _priorities(self, level: str) -> Priorities:
         if self._stored:
