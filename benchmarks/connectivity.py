@@ -9,6 +9,7 @@ overflow). One pass answers for all compressions. Both must find the same subnet
 """
 
 import argparse
+import math
 import multiprocessing
 import resource
 import statistics
@@ -86,9 +87,9 @@ def measure(name, repeats, threads):
     start = time.perf_counter()
     connectivity = Connectivity(model, input_shape)
     trace = time.perf_counter() - start
-    n_weights = sum(shape.numel() for shape in connectivity.shapes.values())
+    n_weights = sum(map(math.prod, connectivity.shapes.values()))
     ranks = torch.randperm(n_weights, dtype=torch.int32).split(
-        [s.numel() for s in connectivity.shapes.values()]
+        [math.prod(shape) for shape in connectivity.shapes.values()]
     )
     scores = {
         name: rank.view(shape) for (name, shape), rank in zip(connectivity.shapes.items(), ranks, strict=True)

@@ -55,7 +55,7 @@ def dataset_of(wildcards):
 
 
 def rank_inputs(wildcards):
-    """The initial weights, and what else the pruner reads."""
+    """The initial weights, and what else the pruner looks at."""
     pruner = PRUNERS[wildcards.pruner]
     inputs = {"initial": f"{REPLICATE}/initial.safetensors"}
     if pruner.needs_data:
@@ -67,11 +67,21 @@ def rank_inputs(wildcards):
     return {key: path.format(**wildcards) for key, path in inputs.items()}
 
 
+def ranking_of(wildcards):
+    """The files from which `Rankings` reads or makes the rankings of a pruner."""
+    if PRUNERS[wildcards.pruner].costly:
+        inputs = {"initial": f"{REPLICATE}/initial.safetensors", "ranking": f"{PRUNED}/ranking.safetensors"}
+    else:
+        inputs = rank_inputs(wildcards)
+    inputs["connectivity"] = f"{ROOT}/{{architecture}}/connectivity.safetensors"
+    return {key: path.format(**wildcards) for key, path in inputs.items()}
+
+
 def rank_settings(wildcards):
     """The settings that change this ranking; those that do not must not cause it to be made again."""
     pruner = PRUNERS[wildcards.pruner]
     settings = {}
-    if pruner.needs_data:
+    if pruner.needs_loss:
         settings["snip_loss"] = STUDY.snip_loss
     if pruner.iterative:
         settings["levels"] = STUDY.levels_of(wildcards.architecture)

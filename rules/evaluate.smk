@@ -4,6 +4,7 @@
 rule evaluate:
     input:
         dataset=dataset_of,
+        initial=f"{REPLICATE}/initial.safetensors",
         dense=f"{REPLICATE}/dense/trained.safetensors",
         trained=trained_of,
     output:
@@ -21,6 +22,7 @@ rule evaluate:
         gpu=lambda wildcards: PLAN.gpus(wildcards.architecture),
     params:
         version=versions.EVALUATION,
+        engine=lambda wildcards: PLAN.engine(wildcards.architecture),
         subnetworks=lambda wildcards: PLAN.subnetworks(wildcards.architecture),
         steps=lambda wildcards: PLAN.recipe(wildcards.architecture).steps,
         precision=STUDY.precision,

@@ -1,4 +1,24 @@
-# Rankings, and the subnetworks at all levels that follow from them.
+# Rankings, and what is left at each level. Only rankings that take gradients are stored; the others, and all
+# subnetworks, are made where they are needed, from the network's connectivity.
+
+
+rule trace:
+    output:
+        f"{ROOT}/{{architecture}}/connectivity.safetensors",
+    log:
+        f"{LOGS}/trace/{{architecture}}.log",
+    benchmark:
+        f"{BENCHMARKS}/trace/{{architecture}}.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        version=versions.CONNECTIVITY,
+        classes=lambda wildcards: STUDY.network(wildcards.architecture).classes,
+    script:
+        "../workflow_scripts/trace.py"
 
 
 rule rank:
@@ -28,9 +48,8 @@ rule rank:
 
 rule subnetworks:
     input:
-        f"{PRUNED}/ranking.safetensors",
+        unpack(ranking_of),
     output:
-        subnetworks=f"{PRUNED}/subnetworks.safetensors",
         layers=f"{PRUNED}/layers.csv",
         curve=f"{PRUNED}/curve.csv",
     log:
@@ -44,6 +63,7 @@ rule subnetworks:
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         version=versions.SUBNETWORKS,
+        ranking=versions.RANKING,
         levels=lambda wildcards: STUDY.levels_of(wildcards.architecture),
         criteria=STUDY.criteria,
     script:

@@ -8,9 +8,8 @@ for architecture in STUDY.architectures:
             name:
                 f"retrain_{architecture}_{share}"
             input:
+                unpack(ranking_of),
                 dataset=dataset_of,
-                initial=f"{REPLICATE}/initial.safetensors",
-                subnetworks=f"{PRUNED}/subnetworks.safetensors",
             output:
                 expand(TRAINED, criterion=STUDY.criteria, level=levels, allow_missing=True),
             log:
@@ -27,6 +26,7 @@ for architecture in STUDY.architectures:
                 gpu=PLAN.gpus(architecture),
             params:
                 version=versions.TRAINING,
+                ranking=versions.RANKING,
                 recipe=recipe_of,
                 engine=PLAN.engine(architecture),
                 precision=PLAN.precision(architecture),

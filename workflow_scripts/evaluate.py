@@ -1,23 +1,20 @@
 """Evaluate the dense network and all subnetworks of a replicate, and collect their histories."""
 
 import pandas as pd
-import torch
 
 from effective_sparsity import datasets
-from effective_sparsity.networks.prunable import kernels
 from effective_sparsity.networks.registry import NETWORKS
-from effective_sparsity.networks.state import with_state
+from effective_sparsity.storage import TensorFile
 from effective_sparsity.study.job import job_log
 from effective_sparsity.study.tables import identified, reduction, write_table
+from effective_sparsity.training.evaluation import evaluator
 from effective_sparsity.training.files import load_trained
-from effective_sparsity.training.masked import evaluate
 
 with job_log(snakemake.log[0]):
-    torch.set_num_threads(snakemake.threads)
     dataset = datasets.load(snakemake.input.dataset)
     network = NETWORKS[snakemake.wildcards.architecture].with_classes(dataset.classes)
-    model = network.build()
     device = snakemake.config.get("device", "auto")
+    evaluate = evaluator(snakemake.params.engine, network, dataset, device, snakemake.threads)
 
     rows, histories = [], []
     files = [snakemake.input.dense, *snakemake.input.trained]
@@ -25,11 +22,12 @@ with job_log(snakemake.log[0]):
         trained = load_trained(path)
         row = {**keys, "n_weights": None, "status": trained.status, "steps": trained.steps}
         if trained.status == "ok":
-            loss, accuracy = evaluate(with_state(model, trained.state), dataset, device)
+            loss, accuracy = evaluate(trained.state)
             row |= {"test_accuracy": accuracy, "test_loss": loss}
         rows.append(row)
         histories.append(identified(trained.history, **keys))
-    rows[0]["n_weights"] = sum(weight.numel() for weight in kernels(model).values())
+    initial = TensorFile(snakemake.input.initial)
+    rows[0]["n_weights"] = sum(initial[name].size for name in initial.metadata["prunable"])
 
     keys = dict(snakemake.wildcards.items())
     keys["dataset"] = dataset.label

@@ -3,43 +3,28 @@
 import torch
 
 from effective_sparsity import datasets
-from effective_sparsity.connectivity import Connectivity
-from effective_sparsity.networks.registry import NETWORKS
-from effective_sparsity.pruning.pruners import PRUNERS, Inputs
-from effective_sparsity.pruning.rank import rank
+from effective_sparsity.pruning.pruners import PRUNERS
+from effective_sparsity.pruning.ranking import Priorities
 from effective_sparsity.pruning.ranking_file import ONE_SHOT, RankingFile, save_rankings
-from effective_sparsity.storage import TensorFile
+from effective_sparsity.pruning.rankings import inputs_of
 from effective_sparsity.study.job import job_log
 from effective_sparsity.training.device import resolve_device
-from effective_sparsity.training.files import load_trained
 
 with job_log(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
-    pruner = PRUNERS[snakemake.wildcards.pruner]
-    files, settings = snakemake.input, snakemake.params.settings
-    initial = TensorFile(files.initial)
-    inputs = Inputs(
-        network=NETWORKS[snakemake.wildcards.architecture].with_classes(initial.metadata["classes"]),
-        initial=initial.tensors(),
-        prunable=tuple(initial.metadata["prunable"]),
-        seed=int(snakemake.wildcards.seed),
-    )
+    name, architecture = snakemake.wildcards.pruner, snakemake.wildcards.architecture
+    files, settings, pruner = snakemake.input, snakemake.params.settings, PRUNERS[name]
+    inputs = inputs_of(name, architecture, int(snakemake.wildcards.seed), dict(files.items()))
     if pruner.needs_data:
         device = snakemake.config.get("device", "auto") if snakemake.resources.gpu else "cpu"
-        inputs = inputs.having(
-            dataset=datasets.load(files.dataset),
-            snip_loss=settings["snip_loss"],
-            device=str(resolve_device(device)),
-        )
-    if pruner.needs_trained:
-        state = load_trained(files.dense).state
-        inputs = inputs.having(trained={name: state[name] for name in inputs.prunable})
-    connectivity = Connectivity(inputs.model(), inputs.network.input_shape)
+        inputs = inputs.having(dataset=datasets.load(files.dataset), device=str(resolve_device(device)))
+    if pruner.needs_loss:
+        inputs = inputs.having(snip_loss=settings["snip_loss"])
 
     levels = settings.get("levels", {ONE_SHOT: None})
 
-    def ranking_of(level):
-        borrowed = RankingFile(files.lender)[level].priority if pruner.borrows else None
-        return rank(pruner, inputs.having(compression=levels[level], borrowed=borrowed), connectivity)
+    def priorities_at(level):
+        borrowed = RankingFile(files.lender)[level].layers if pruner.borrows else None
+        return Priorities.of(pruner.scores(inputs.having(compression=levels[level], borrowed=borrowed)))
 
-    save_rankings(snakemake.output[0], list(levels), map(ranking_of, levels))
+    save_rankings(snakemake.output[0], list(levels), map(priorities_at, levels))

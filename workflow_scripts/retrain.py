@@ -4,7 +4,8 @@ import shutil
 
 from effective_sparsity import datasets
 from effective_sparsity.networks.registry import NETWORKS
-from effective_sparsity.pruning.subnetworks import SubnetworkFile
+from effective_sparsity.pruning.rankings import Rankings
+from effective_sparsity.pruning.subnetworks import subnetwork
 from effective_sparsity.storage import TensorFile
 from effective_sparsity.study.job import job_log
 from effective_sparsity.training.engines import train_subnetworks
@@ -12,16 +13,26 @@ from effective_sparsity.training.execution import Execution
 from effective_sparsity.training.files import save_trained, save_unreachable
 from effective_sparsity.training.recipe import Recipe
 
+
+def subnetworks_of(wildcards, files, wanted):
+    """The subnetworks of a pruner by criterion and level, None where it does not reach the level."""
+    rankings = Rankings(wildcards["pruner"], wildcards["architecture"], int(wildcards["seed"]), files)
+    # The criteria of a level after each other: iterative pruners have a ranking for each level.
+    return {
+        (criterion, level): subnetwork(rankings[level], criterion, float(level))
+        for criterion, level in sorted(wanted, key=lambda key: float(key[1]))
+    }
+
+
 with job_log(snakemake.log[0]):
-    file = SubnetworkFile(snakemake.input.subnetworks)
-    subnetworks = {key: file[key] for key in snakemake.params.subnetworks}
-    reached = {key: subnetwork for key, subnetwork in subnetworks.items() if subnetwork is not None}
+    wanted = [tuple(key.split("/")) for key in snakemake.params.subnetworks]
+    subnetworks = subnetworks_of(dict(snakemake.wildcards.items()), dict(snakemake.input.items()), wanted)
     dataset = datasets.load(snakemake.input.dataset)
     trained = train_subnetworks(
         snakemake.params.engine,
         NETWORKS[snakemake.wildcards.architecture].with_classes(dataset.classes),
         TensorFile(snakemake.input.initial).tensors(),
-        reached,
+        {key: subnetworks[key] for key in wanted if subnetworks[key] is not None},
         dataset,
         Recipe(**snakemake.params.recipe),
         seed=int(snakemake.wildcards.seed),
@@ -30,7 +41,7 @@ with job_log(snakemake.log[0]):
         work=snakemake.params.work,
         execution=Execution.of({**snakemake.config, "precision": snakemake.params.precision}),
     )
-    for key, path in zip(snakemake.params.subnetworks, snakemake.output, strict=True):
+    for key, path in zip(wanted, snakemake.output, strict=True):
         if key in trained:
             save_trained(path, trained[key].network, trained[key].masks)
         else:

@@ -58,7 +58,7 @@ def supporting_tables(seeds=(0, 1, 2), levels=LEVELS) -> dict[str, pd.DataFrame]
             effective = level * factor if level < 2000 else math.inf
             point = {"direct_compression": level, "effective_compression": effective}
             curves.append(WHERE | {"pruner": pruner, "seed": seed} | point)
-        for stage, seconds in (("rank", 3.0), ("subnetworks", 1.0), ("retrain", 200.0 + seed)):
+        for stage, seconds in (("subnetworks", 4.0), ("retrain", 200.0 + seed)):
             costs.append(WHERE | {"pruner": pruner, "seed": seed, "stage": stage, "seconds": seconds})
     dense = [WHERE | {"seed": seed, "test_accuracy": 0.98 + seed_noise(seed)} for seed in seeds]
     layers = [WHERE | {"layer": f"fc{i}.weight"} for i in (1, 2, 3)]

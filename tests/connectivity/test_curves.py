@@ -35,7 +35,7 @@ def test_curve_counts_the_weights_of_every_subnetwork(levels):
 
 
 def test_earlier_weights_are_kept_first_among_equals():
-    order = total_order({"a": torch.tensor([0.5, 0.5]), "b": torch.tensor([[0.9, 0.5]])})
+    order = total_order({"a": np.array([0.5, 0.5]), "b": np.array([[0.9, 0.5]])})
     assert order["a"].tolist() == [3, 2]
     assert order["b"].tolist() == [[4, 1]]
 

@@ -1,4 +1,4 @@
-"""Pruners of a convolutional network, from scores to subnetworks on disk."""
+"""Pruners of a convolutional network, from scores to subnetworks."""
 
 import copy
 from collections import OrderedDict
@@ -15,8 +15,8 @@ from effective_sparsity.networks.state import initial_state
 from effective_sparsity.pruning import saliencies
 from effective_sparsity.pruning.pruners import PRUNERS, Inputs
 from effective_sparsity.pruning.rank import rank
-from effective_sparsity.pruning.ranking import CRITERIA, flatten, n_at_compression
-from effective_sparsity.pruning.subnetworks import SubnetworkFile, SubnetworkWriter, subnetwork
+from effective_sparsity.pruning.ranking import flatten, n_at_compression
+from effective_sparsity.pruning.subnetworks import subnetwork
 
 N = 61_770
 
@@ -44,22 +44,15 @@ def ranking_of(convolutional_inputs, monkeypatch_module):
 
 
 @pytest.mark.parametrize("name", PRUNERS)
-def test_every_pruner_gives_exact_subnetworks(name, ranking_of, convolutional_inputs, tmp_path):
+def test_every_pruner_gives_exact_subnetworks(name, ranking_of, convolutional_inputs):
     ranking = ranking_of(name)
-    writer = SubnetworkWriter()
-    for compression in (3.2, 100.0):
-        for criterion in CRITERIA:
-            writer.add(f"{criterion}/{compression:g}", subnetwork(ranking, criterion, compression))
-    writer.save(tmp_path / "subnetworks")
-    file = SubnetworkFile(tmp_path / "subnetworks")
-
-    reached = file["direct/3.2"]
+    reached = subnetwork(ranking, "direct", 3.2)
     assert flatten(reached.kept).sum() == n_at_compression(N, 3.2)
-    assert flatten(file["effective/3.2"].active).sum() >= n_at_compression(N, 3.2)
+    assert flatten(subnetwork(ranking, "effective", 3.2).active).sum() >= n_at_compression(N, 3.2)
     walked = effective_masks(convolutional_inputs.model(), reached.kept, (3, 32, 32))
     assert all(np.array_equal(walked[name], active) for name, active in reached.active.items())
     # Smart-ratio keeps 30 % of the linear layers, which are most of LeNet-5.
-    assert (file["direct/100"] is None) == (name == "random-smart-ratio")
+    assert (subnetwork(ranking, "direct", 100) is None) == (name == "random-smart-ratio")
 
 
 @pytest.mark.parametrize("compression", [3.0, 30.0, 300.0, 3000.0, 10_000.0])

@@ -46,11 +46,16 @@ def test_a_weight_that_came_back_to_life_is_found_before_it_is_stored(trained, t
     assert not (tmp_path / "file").exists()
 
 
-def test_pruned_weights_take_a_bit_each(tmp_path):
-    state = {"w": np.zeros((1000, 1000), np.float32)}
-    masks = {"w": np.zeros((1000, 1000), bool)}
-    save_trained(tmp_path / "file", Trained(state, history_table(np.empty((0, 4))), "ok", 1), masks)
-    assert (tmp_path / "file").stat().st_size < 1_000_000 / 8 + 2_000
+@pytest.mark.parametrize("density", [0.0, 0.001, 0.03, 0.04, 0.5, 1.0])
+def test_places_take_a_bit_per_weight_or_four_bytes_per_weight_left(density, tmp_path):
+    random = np.random.default_rng(0)
+    masks = {"w": random.random((1000, 100, 10)) < density}
+    values = random.normal(size=(1000, 100, 10)).astype(np.float32) * masks["w"]
+    save_trained(tmp_path / "file", Trained({"w": values}, history_table(np.empty((0, 4))), "ok", 1), masks)
+    assert np.array_equal(load_trained(tmp_path / "file").state["w"], values)
+    n_left = int(masks["w"].sum())
+    least = 4 * n_left + min(1_000_000 / 8, 4 * n_left)
+    assert least < (tmp_path / "file").stat().st_size < least + 2_000
 
 
 def test_levels_out_of_reach_leave_a_file_that_says_so(tmp_path):

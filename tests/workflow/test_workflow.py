@@ -14,6 +14,7 @@ pytestmark = pytest.mark.xdist_group("workflow")
 READING = ["costs", "claims", "report"]
 DRAWN_FROM_THE_STUDY = len(FIGURES) - 1  # all but the toy network
 PRUNERS = ["random-uniform", "random-synflow", "magnitude-igq", "synflow"]
+STORED = ["synflow"]  # those whose rankings are stored
 
 
 def test_a_study_runs_from_data_to_tables(finished):
@@ -74,8 +75,9 @@ def test_every_figure_is_there_in_every_format(finished, figure):
 
 def test_every_job_leaves_a_log_and_a_benchmark(finished):
     for folder in ("logs", "benchmarks"):
-        names = {path.stem for path in (finished.results / folder / "rank").iterdir()}
-        assert names == {f"lenet-300-100-0-{pruner}" for pruner in PRUNERS}
+        for rule, pruners in {"rank": STORED, "subnetworks": PRUNERS}.items():
+            names = {path.stem for path in (finished.results / folder / rule).iterdir()}
+            assert names == {f"lenet-300-100-0-{pruner}" for pruner in pruners}
 
 
 def test_no_work_files_are_left(finished):
@@ -106,7 +108,7 @@ def test_another_mirror_device_or_way_to_use_it_changes_nothing(copy):
 def test_a_new_pruner_leaves_the_others_alone(copy):
     copy.config["pruners"].append("lamp")
     before = {path: path.stat().st_mtime_ns for path in copy.results.rglob("*.safetensors")}
-    once = ["rank", "subnetworks", "retrain_lenet-300-100_1", "evaluate", "tables", *READING]
+    once = ["subnetworks", "retrain_lenet-300-100_1", "evaluate", "tables", *READING]
     assert copy.planned() == dict.fromkeys(once, 1) | {"figure": DRAWN_FROM_THE_STUDY}
     copy.succeed()
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
@@ -117,7 +119,8 @@ def test_a_new_pruner_leaves_the_others_alone(copy):
 def test_a_new_seed_leaves_the_others_alone(copy):
     copy.config["seeds"].append(7)
     plan = copy.planned()
-    assert plan["rank"] == plan["subnetworks"] == plan["retrain_lenet-300-100_1"] == len(PRUNERS)
+    assert plan["rank"] == len(STORED)
+    assert plan["subnetworks"] == plan["retrain_lenet-300-100_1"] == len(PRUNERS)
     assert plan["initialise"] == plan["train_dense"] == plan["evaluate"] == 1
 
 
@@ -126,16 +129,36 @@ def test_longer_training_redoes_what_is_trained_and_what_looks_at_trained_weight
     plan = copy.planned()
     assert plan["initialise"] == plan["download"] == 0
     assert plan["train_dense"] == 1
-    assert plan["rank"] == plan["subnetworks"] == 1  # magnitude-igq
+    assert plan["subnetworks"] == 1  # magnitude-igq
     assert plan["retrain_lenet-300-100_1"] == len(PRUNERS)
 
 
 def test_another_level_ranks_only_iterative_pruners_again(copy):
     copy.config["compressions"].append(50)
     plan = copy.planned()
-    assert plan["rank"] == 2  # synflow, random-synflow
+    assert plan["rank"] == 1  # synflow
     assert plan["subnetworks"] == plan["retrain_lenet-300-100_1"] == len(PRUNERS)
     assert plan["train_dense"] == 0
+
+
+def test_a_further_job_of_levels_leaves_those_of_one_shot_pruners_alone(fresh):
+    fresh.config |= {"pruners": ["random-uniform"], "compressions": [10, 2000]}
+    fresh.config["architectures"]["lenet-300-100"] |= {"steps": 2, "levels_per_job": 1}
+    trained = "results/tiny/lenet-300-100/seed-0/random-uniform/effective/c{}.safetensors"
+    fresh.succeed(*map(trained.format, fresh.config["compressions"]))
+    fresh.config["compressions"].append(5000)
+    plan = fresh.planned()
+    assert plan["retrain_lenet-300-100_3"] == plan["subnetworks"] == 1
+    assert plan["retrain_lenet-300-100_1"] == plan["retrain_lenet-300-100_2"] == plan["rank"] == 0
+
+
+def test_another_loss_ranks_only_pruners_that_look_at_it_again(fresh):
+    fresh.config |= {"train": False, "pruners": ["snip", "grasp"], "compressions": [10]}
+    fresh.succeed(*(f"results/tiny/lenet-300-100/seed-0/{name}/layers.csv" for name in ("snip", "grasp")))
+    fresh.config["snip_loss"] = "linear"
+    messages = fresh.succeed("--dry-run")
+    assert "rank/lenet-300-100-0-snip.log" in messages
+    assert "rank/lenet-300-100-0-grasp.log" not in messages
 
 
 def test_figures_follow_from_the_tables_alone(copy):
@@ -186,8 +209,8 @@ def test_a_study_that_trains_nothing_has_tables_and_figures_of_connectivity(fres
     fresh.config |= {"train": False, "pruners": ["random-igq", "synflow"]}
     plan = fresh.planned()
     drawn = {name for name, figure in FIGURES.items() if not figure.accuracy}
-    once = {"initialise": 1, "tables": 1, "toy_network": 1, "figure": len(drawn)}
-    assert plan == once | {"rank": 2, "subnetworks": 2}  # and no data set
+    once = {"initialise": 1, "trace": 1, "rank": 1, "tables": 1, "toy_network": 1, "figure": len(drawn)}
+    assert plan == once | {"subnetworks": 2}  # and no data set
     fresh.succeed()
     table = pd.read_csv(fresh.results / "tables/subnetworks.csv")
     assert len(table) == 2 * 2 * 2

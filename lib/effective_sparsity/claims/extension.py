@@ -8,10 +8,10 @@ from effective_sparsity.figures.tables import Tables
 
 _HIT = 0.1
 
-# Random pruning has no scores to compute, so its two pruning jobs (with the start of their processes) bound
-# from above what effective pruning costs.
+# Random pruning has no scores to compute, so its pruning job (with the start of its process) bounds from
+# above what effective pruning costs.
 _CHEAPEST = "random-uniform"
-_STAGES = ("rank", "subnetworks", "retrain")
+_STAGES = ("subnetworks", "retrain")
 
 
 def effective_pruning_hits_cheaply(tables: Tables) -> list[Part]:
@@ -42,7 +42,7 @@ def _cost(tables: Tables) -> Part:
     costs = costs[(costs.pruner == _CHEAPEST) & costs.stage.isin(_STAGES)].dropna(subset=["seconds"])
     seconds = costs.pivot_table(index="seed", columns="stage", values="seconds", aggfunc="sum")
     seconds = seconds.reindex(columns=list(_STAGES)).dropna()
-    share = (seconds["rank"] + seconds["subnetworks"]) / seconds["retrain"]
+    share = seconds["subnetworks"] / seconds["retrain"]
     part = Part(
         f"seconds for pruning / seconds for retraining the same subnetworks, {_CHEAPEST}",
         "share",

@@ -4,14 +4,14 @@ import torch
 from torch import Tensor
 
 from effective_sparsity.connectivity import plain_rules, weighted_rules  # noqa: F401  (they register the rules)
-from effective_sparsity.connectivity.graph import Call, Graph, Value, call_by_name, on_cpu
+from effective_sparsity.connectivity.calls import Call, Draft, Value, call_by_name, on_cpu
 from effective_sparsity.connectivity.parameters import Arrangement, Entangled
 from effective_sparsity.connectivity.rules import RULES, union
 from effective_sparsity.connectivity.vocabulary import CONTENT_FREE, MOVES, TRANSPARENT
 from effective_sparsity.errors import UserError
 
 
-def interpret(graph: Graph, call: Call) -> list[Value]:
+def interpret(graph: Draft, call: Call) -> list[Value]:
     """Appends what a call means for paths to the graph; one value per result of the call.
 
     Raises:
@@ -51,7 +51,7 @@ def _origin(call: Call, index: int) -> Arrangement | Entangled | None:
     mixed_before = [origin.operation for _, origin in origins if isinstance(origin, Entangled)]
     parameters = frozenset().union(*(_parameters(origin) for _, origin in origins))
     mixed = Entangled(parameters, mixed_before[0] if mixed_before else call.name)
-    same = [origin for value, origin in origins if value.shape == call.results[index].shape]
+    same = [origin for value, origin in origins if value.shape == tuple(call.results[index].shape)]
     pointwise = torch.Tag.pointwise in call.operation.tags or call.name in TRANSPARENT
     if pointwise and len(same) == 1 and index == 0:
         return same[0] if isinstance(same[0], Arrangement) else mixed

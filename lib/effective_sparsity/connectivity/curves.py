@@ -5,20 +5,21 @@ from math import floor
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from effective_sparsity.connectivity.network import Connectivity
-from effective_sparsity.connectivity.orders import Order
+from effective_sparsity.connectivity.tensors import given, keys_of
 from effective_sparsity.errors import UserError
 
 if TYPE_CHECKING:
     import pandas
+    from torch import nn
+
+    from effective_sparsity.connectivity.tensors import Given
 
 
 def compression_curve(
-    model: nn.Module,
-    scores: Mapping[str, Tensor | np.ndarray],
+    model: "nn.Module",
+    scores: "Mapping[str, Given]",
     input_shape: Sequence[int],
     compressions: Sequence[float],
 ) -> "pandas.DataFrame":
@@ -46,26 +47,29 @@ def compression_curve(
     if bad := [c for c in compressions if not c >= 1]:
         raise UserError(f"compression {bad[0]} is impossible; give compressions of at least 1")
     connectivity = Connectivity(model, input_shape)
-    connectivity.check(scores)
-    ranks = total_order({name: torch.as_tensor(score).detach().cpu() for name, score in scores.items()})
-    n = sum(rank.numel() for rank in ranks.values())
-    effective = torch.cat([e.flatten() for e in connectivity.effective_scores(ranks).values()]).sort().values
-    kept = torch.tensor([floor(n / c + 0.5) for c in compressions])
-    active = n - torch.searchsorted(effective, (n - kept + 1).to(effective.dtype))
-    curve = pandas.DataFrame(
-        {"compression": compressions, "n_kept": kept.numpy(), "n_active": active.numpy()}
-    )
+    scores = given(scores)
+    order = connectivity.check(scores)
+    ranks = total_order({name: keys_of(score, order) for name, score in scores.items()})
+    n = sum(rank.size for rank in ranks.values())
+    effective = np.sort(_flat(connectivity.effective_scores(ranks)))
+    kept = np.array([floor(n / c + 0.5) for c in compressions], int)
+    active = n - np.searchsorted(effective, (n - kept + 1).astype(effective.dtype))
+    curve = pandas.DataFrame({"compression": compressions, "n_kept": kept, "n_active": active})
     curve["direct_compression"] = n / curve["n_kept"]  # a division by zero is infinite
     curve["effective_compression"] = n / curve["n_active"]
     return curve
 
 
-def total_order(scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def total_order(scores: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Priorities 1 to N, ascending with the score; of equal scores the earlier weight has the higher one."""
-    flat = torch.cat([Order.of(score.dtype).encode(score).flatten() for score in scores.values()])
-    dtype = torch.int32 if flat.numel() < torch.iinfo(torch.int32).max else torch.int64
-    ascending = flat.flip(0).argsort(stable=True)
-    priorities = torch.empty(flat.numel(), dtype=dtype)
-    priorities[ascending] = torch.arange(1, flat.numel() + 1, dtype=dtype)
-    parts = priorities.flip(0).split([score.numel() for score in scores.values()])
-    return {name: part.view(score.shape) for (name, score), part in zip(scores.items(), parts, strict=True)}
+    flat = _flat(scores)
+    dtype = np.int32 if flat.size < np.iinfo(np.int32).max else np.int64
+    ascending = np.argsort(flat[::-1], kind="stable")
+    priorities = np.empty(flat.size, dtype)
+    priorities[ascending] = np.arange(1, flat.size + 1, dtype=dtype)
+    parts = np.split(priorities[::-1], np.cumsum([score.size for score in scores.values()])[:-1])
+    return {name: part.reshape(scores[name].shape) for name, part in zip(scores, parts, strict=True)}
+
+
+def _flat(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    return np.concatenate([array.reshape(-1) for array in arrays.values()])

@@ -1,33 +1,14 @@
-"""The graph of a network: its values and the operations between them."""
+"""The graph of a network, and the widest paths through it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
+import numpy as np
 
+from effective_sparsity.connectivity.operands import Operand
 from effective_sparsity.connectivity.operators import Operator
-from effective_sparsity.connectivity.parameters import Arrangement, Entangled
-from effective_sparsity.errors import UserError
+from effective_sparsity.connectivity.orders import Order
 
-
-@dataclass(eq=False)
-class Value:
-    """A tensor of the traced run.
-
-    Attributes:
-        shape: its shape, the batch of one sample included.
-        varying: whether it depends on the input.
-        origin: for constants, where the elements come from; None when no parameter is in it.
-        opaque: for values whose connectivity is not understood, the operation that made them.
-    """
-
-    shape: torch.Size
-    varying: bool
-    origin: Arrangement | Entangled | None = None
-    opaque: str | None = None
+Keys = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -36,105 +17,70 @@ class Step:
 
     Attributes:
         operator: how widths pass.
-        inputs: the operands that depend on the network's input.
-        output: the result.
+        inputs: numbers of the operands that depend on the network's input.
+        output: number of the result.
         weight: the operand that can be pruned; None for operators without.
     """
 
     operator: Operator
-    inputs: tuple[Value, ...]
-    output: Value
-    weight: Value | None = None
+    inputs: tuple[int, ...]
+    output: int
+    weight: Operand | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Graph:
     """The operations from the input to the outputs, in the order of execution.
 
-    Attributes:
-        input, outputs: the network's input and all results that depend on it.
-        steps: the operations on values that depend on the input.
-    """
-
-    input: Value
-    outputs: list[Value] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
-
-    def emit(
-        self, operator: Operator, inputs: Sequence[Value], shape: torch.Size, weight: Value | None = None
-    ) -> Value:
-        """Appends an operation and returns its result.
-
-        Raises:
-            UserError: the result has no elements.
-        """
-        if 0 in shape:
-            raise UserError(f"its result has shape {tuple(shape)}, without elements; enlarge the input")
-        output = Value(torch.Size(shape), varying=True)
-        self.steps.append(Step(operator, tuple(inputs), output, weight))
-        return output
-
-
-class Call:
-    """One ATen operation as it was called, with :class:`Value` in place of traced tensors.
+    Values that depend on the input are numbered; number 0 is the input itself.
 
     Attributes:
-        operation: the OpOverload.
-        name: such as "convolution" for aten.convolution; an in-place operation has the name of the pure one.
-        in_place: whether it overwrites its first operand.
-        tensors: arguments by name, as the operation received them.
-        results: the tensors that it returned.
+        shapes: shape of each value, the batch of one sample included.
+        outputs: numbers of all results that depend on the input.
+        steps: the operations on such values.
     """
 
-    def __init__(self, operation, tensors: dict[str, Any], values: dict[str, Any], results: Sequence[Tensor]):
-        self.operation = operation
-        namespace, _, name = str(operation.overloadpacket).partition(".")
-        self.in_place = operation._schema.is_mutable
-        name = name.removesuffix("_") if self.in_place else name
-        self.name = name if namespace == "aten" else f"{namespace}.{name}"
-        self.tensors = tensors
-        self.results = results
-        self._values = values
+    shapes: tuple[tuple[int, ...], ...]
+    outputs: tuple[int, ...]
+    steps: tuple[Step, ...]
 
-    def __getitem__(self, argument: str) -> Any:
-        return self._values[argument]
+    def effective(self, order: Order, keys: Keys) -> Keys:
+        """Keys of the effective scores, from those of the scores, in one pass forward and one backward."""
+        widths = self._forward(order, keys)
+        outgoing = {value: order.full(self.shapes[value], order.always) for value in self.outputs}
+        carried = {name: order.full(key.shape, order.never) for name, key in keys.items()}
+        for step in reversed(self.steps):
+            beyond = outgoing.pop(step.output, None)
+            if beyond is None:
+                continue  # a result that no output uses
+            if step.weight is None:
+                reached = step.operator.backward(order, beyond)
+            else:
+                if step.weight.parameter in keys:
+                    through = step.operator.through(order, widths[step.inputs[0]], beyond)
+                    step.weight.raise_to(carried[step.weight.parameter], through)
+                reached = [step.operator.backward(order, beyond, _weight(order, step, keys))]
+            for value, width in zip(step.inputs, reached, strict=True):
+                outgoing[value] = np.maximum(outgoing[value], width) if value in outgoing else width
+        return {name: np.minimum(key, carried[name], out=carried[name]) for name, key in keys.items()}
 
-    def __contains__(self, argument: str) -> bool:
-        return argument in self._values
-
-    def get(self, argument: str, default: Any = None) -> Any:
-        """An argument that only some overloads have."""
-        return self._values.get(argument, default)
-
-    @property
-    def shape(self) -> torch.Size:
-        """Shape of the (first) result."""
-        return self.results[0].shape
-
-    def values(self) -> list[Value]:
-        """All traced operands, in order."""
-        return [leaf for leaf in tree_leaves(list(self._values.values())) if isinstance(leaf, Value)]
-
-    def activations(self) -> list[Value]:
-        """The operands that depend on the input, in order."""
-        return [value for value in self.values() if value.varying]
-
-
-def by_name(operation, args: Sequence, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of a call by name, defaults included."""
-    return {
-        argument.name: args[index] if index < len(args) else kwargs.get(argument.name, argument.default_value)
-        for index, argument in enumerate(operation._schema.arguments)
-    }
+    def _forward(self, order: Order, keys: Keys) -> dict[int, np.ndarray]:
+        """Widths of the values that enter an operation with weights."""
+        last_use = {value: index for index, step in enumerate(self.steps) for value in step.inputs}
+        kept = {step.inputs[0] for step in self.steps if step.weight}
+        widths = {0: order.full(self.shapes[0], order.always)}
+        for index, step in enumerate(self.steps):
+            inputs = [widths[value] for value in step.inputs]
+            if step.weight is not None:
+                inputs.append(_weight(order, step, keys))
+            widths[step.output] = step.operator.forward(order, *inputs)
+            for value in set(step.inputs):
+                if last_use[value] == index and value not in kept:
+                    del widths[value]
+        return widths
 
 
-def on_cpu(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Arguments with their tensors on the CPU, where widths live."""
-    return tree_map(lambda leaf: leaf.cpu() if isinstance(leaf, Tensor) else leaf, arguments)
-
-
-def call_by_name(operation, arguments: dict[str, Any]) -> Any:
-    """The inverse of :func:`by_name`: calls an operation."""
-    schema = operation._schema.arguments
-    positional = [arguments[argument.name] for argument in schema if not argument.kwarg_only]
-    return operation(*positional, **{a.name: arguments[a.name] for a in schema if a.kwarg_only})
+def _weight(order: Order, step: Step, keys: Keys) -> np.ndarray:
+    if step.weight.parameter in keys:
+        return step.weight.of(keys[step.weight.parameter])
+    return order.full(step.weight.shape, order.always)

@@ -1,17 +1,28 @@
 """Widest paths through a network: effective scores of its weights."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from safetensors import SafetensorError
 
-from effective_sparsity.connectivity.aten import interpret
-from effective_sparsity.connectivity.graph import Step, Value
+from effective_sparsity.connectivity.files import from_json, to_json
 from effective_sparsity.connectivity.orders import Order
-from effective_sparsity.connectivity.parameters import Arrangement, Entangled
-from effective_sparsity.connectivity.tracing import trace
+from effective_sparsity.connectivity.tensors import as_array, given, keys_of, scores_of
 from effective_sparsity.errors import UserError
+from effective_sparsity.storage import TensorFile, save_tensors
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from effective_sparsity.connectivity.tensors import Given
+
+# Of the files; another version is not read.
+_FORMAT = 1
+
+Shapes = dict[str, tuple[int, ...]]
 
 
 class Connectivity:
@@ -28,157 +39,155 @@ class Connectivity:
         UserError: the model does not run on such an input, or an operation is not understood.
 
     Example:
-        >>> connectivity = Connectivity(nn.Linear(3, 1, bias=True), (3,))
+        >>> import torch
+        >>> connectivity = Connectivity(torch.nn.Linear(3, 1, bias=True), (3,))
         >>> connectivity.effective_scores({"weight": torch.tensor([[0.5, 2.0, -1.0]])})
         {'weight': tensor([[ 0.5000,  2.0000, -1.0000]])}
     """
 
-    def __init__(self, model: nn.Module, input_shape: Sequence[int]):
-        self._graph = trace(model, input_shape, interpret)
-        origins = [step.weight.origin for step in self._graph.steps if step.weight]
-        used = {origin.parameter for origin in origins if isinstance(origin, Arrangement)}
-        self._entangled = {
-            name: origin.operation
-            for origin in origins
-            if isinstance(origin, Entangled)
-            for name in origin.parameters
-        }
-        self._parameters = {name: parameter.shape for name, parameter in model.named_parameters()}
+    def __init__(self, model: "nn.Module", input_shape: Sequence[int]):
+        from effective_sparsity.connectivity.tracing import trace  # here, because it imports PyTorch
+
+        self._graph, entangled = trace(model, input_shape)
         first_names = {parameter: name for name, parameter in model.named_parameters()}
-        self._shared = {
-            name: first_names[parameter]
-            for name, parameter in model.named_parameters(remove_duplicate=False)
-            if first_names[parameter] != name
-        }
-        self.shapes = {name: shape for name, shape in self._parameters.items() if name in used}
+        self._parameters = _Parameters(
+            {name: tuple(parameter.shape) for name, parameter in model.named_parameters()},
+            entangled,
+            {
+                name: first_names[parameter]
+                for name, parameter in model.named_parameters(remove_duplicate=False)
+                if first_names[parameter] != name
+            },
+        )
 
-    def effective_scores(self, scores: Mapping[str, Tensor | np.ndarray]) -> dict[str, Tensor | np.ndarray]:
+    def save(self, path: Path | str) -> None:
+        """Writes a file from which :meth:`load` makes this object again, atomically."""
+        arrays = {}
+        graph = to_json(self._graph, arrays)
+        save_tensors(path, arrays, format=_FORMAT, graph=graph, parameters=vars(self._parameters))
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Connectivity":
+        """Reads what :meth:`save` wrote; neither the model nor PyTorch is needed.
+
+        Raises:
+            UserError: the file is damaged, or was written by another version or by something else.
+        """
+        file = TensorFile(path)
+        if file.metadata.get("format") != _FORMAT:
+            raise UserError(f"{path}: not a connectivity file of this version; delete it and make it again")
+        connectivity = cls.__new__(cls)
+        try:
+            connectivity._graph = from_json(file.metadata["graph"], file)
+            shapes, entangled, shared = (
+                file.metadata["parameters"][key] for key in ("shapes", "entangled", "shared")
+            )
+            shapes = {name: tuple(shape) for name, shape in shapes.items()}
+            connectivity._parameters = _Parameters(shapes, entangled, shared)
+        except (AttributeError, KeyError, TypeError, SafetensorError) as error:
+            raise UserError(f"{path}: damaged ({error!r}); delete it and make it again") from error
+        return connectivity
+
+    @cached_property
+    def shapes(self) -> Shapes:
+        used = {step.weight.parameter for step in self._graph.steps if step.weight}
+        return {name: shape for name, shape in self._parameters.shapes.items() if name in used}
+
+    def effective_scores(self, scores: "Mapping[str, Given]") -> "dict[str, Given]":
         """See :func:`effective_scores`."""
-        tensors = {name: torch.as_tensor(given) for name, given in scores.items()}
+        scores = given(scores)
         order = self.check(scores)
-        keys = {name: order.encode(tensor.detach().cpu()) for name, tensor in tensors.items()}
-        effective = self._sweep(order, keys)
-        results = {name: order.decode(key).to(tensors[name].device) for name, key in effective.items()}
-        return {
-            name: results[name].numpy() if isinstance(scores[name], np.ndarray) else results[name]
-            for name in scores
-        }
+        keys = {name: keys_of(score, order) for name, score in scores.items()}
+        effective = self._graph.effective(order, keys)
+        return {name: scores_of(effective[name], order, score) for name, score in scores.items()}
 
-    def effective_masks(self, masks: Mapping[str, Tensor | np.ndarray]) -> dict[str, Tensor | np.ndarray]:
+    def effective_masks(self, masks: "Mapping[str, Given]") -> "dict[str, Given]":
         """See :func:`effective_masks`."""
+        masks = given(masks)
         for name, mask in masks.items():
-            if torch.as_tensor(mask).dtype != torch.bool:
+            if str(mask.dtype).removeprefix("torch.") != "bool":
                 raise UserError(
                     f"mask {name!r} has dtype {mask.dtype}; use bool, True where the weight is kept"
                 )
         return self.effective_scores(masks)
 
-    def flops(self, masks: Mapping[str, Tensor]) -> dict[str, int]:
+    def flops(self, masks: "Mapping[str, Given]") -> dict[str, int]:
         """Floating point operations of one sample with the weights of boolean masks: two per weight and use.
 
         A convolution uses a weight once per output position, padding included.
         """
-        counts = dict.fromkeys(masks, 0)
+        arrays = {name: as_array(mask) for name, mask in given(masks).items()}
+        counts = dict.fromkeys(arrays, 0)
         for step in self._graph.steps:
-            origin = step.weight.origin if step.weight else None
-            if isinstance(origin, Arrangement) and origin.parameter in masks:
-                weights = int(origin.of(masks[origin.parameter]).sum())
-                counts[origin.parameter] += 2 * weights * step.operator.uses(step.inputs[0].shape)
+            if step.weight and step.weight.parameter in arrays:
+                weights = int(step.weight.of(arrays[step.weight.parameter]).sum())
+                uses = step.operator.uses(self._graph.shapes[step.inputs[0]])
+                counts[step.weight.parameter] += 2 * weights * uses
         return counts
 
-    def check(self, scores: Mapping[str, Tensor | np.ndarray]) -> Order:
+    def check(self, scores: "Mapping[str, Given]") -> Order:
         """The order of the scores.
 
         Raises:
             UserError: unknown names, wrong shapes, mixed dtypes, or NaN.
         """
-        scores = {name: torch.as_tensor(given) for name, given in scores.items()}
         if not scores:
             raise UserError(
                 "no scores were given; give at least one weight, such as " + ", ".join([*self.shapes][:3])
             )
-        for name, tensor in scores.items():
-            if name in self._entangled:
-                raise UserError(
-                    f"{name!r} reaches its layer through {self._entangled[name]}, which does not keep single "
-                    "weights apart; leave it out of the scores"
-                )
-            if name in self._shared:
-                raise UserError(
-                    f"{name!r} is the same parameter as {self._shared[name]!r}; give scores to that name"
-                )
-            if name not in self._parameters:
-                known = ", ".join(self.shapes)
-                raise UserError(f"the model has no parameter {name!r}; its weights are {known}")
-            if name not in self.shapes:
-                raise UserError(
-                    f"{name!r} is not the weight of a linear or convolution operation of the evaluated "
-                    "model; leave it out of the scores"
-                )
-            if tensor.shape != self.shapes[name]:
-                raise UserError(
-                    f"scores of {name!r} have shape {tuple(tensor.shape)}; give one score per weight, "
-                    f"shape {tuple(self.shapes[name])}"
-                )
-            if tensor.is_floating_point() and tensor.isnan().any():
+        for name, score in scores.items():
+            self._parameters.check(name, tuple(score.shape), self.shapes)
+        orders = {str(score.dtype): Order.of(score.dtype) for score in scores.values()}
+        if len(set(orders.values())) > 1:
+            raise UserError(f"scores have dtypes {', '.join(sorted(orders))}; use one for all weights")
+        order = next(iter(orders.values()))
+        for name, score in scores.items():
+            if order.floating and (score != score).any():
                 raise UserError(f"scores of {name!r} hold NaN; rank such weights lowest with -inf")
-        dtypes = {tensor.dtype for tensor in scores.values()}
-        if len(dtypes) > 1:
+        return order
+
+
+@dataclass(frozen=True)
+class _Parameters:
+    """What is known of a model's parameters.
+
+    Attributes:
+        shapes: of all parameters, in the model's order.
+        entangled: name of each that reaches its layer mixed with others -> the operation that mixed them.
+        shared: further name of a parameter -> its first name.
+    """
+
+    shapes: Shapes
+    entangled: dict[str, str]
+    shared: dict[str, str]
+
+    def check(self, name: str, shape: tuple[int, ...], usable: Shapes) -> None:
+        """Raises UserError unless scores of this name and shape can be used."""
+        if name in self.entangled:
             raise UserError(
-                f"scores have dtypes {', '.join(sorted(map(str, dtypes)))}; use one for all weights"
+                f"{name!r} reaches its layer through {self.entangled[name]}, which does not keep single "
+                "weights apart; leave it out of the scores"
             )
-        return Order.of(dtypes.pop())
-
-    def _sweep(self, order: Order, keys: dict[str, Tensor]) -> dict[str, Tensor]:
-        """One pass forward and one backward; keys of the effective scores."""
-        widths = self._forward(order, keys)
-        outgoing: dict[Value, Tensor] = {}
-        for value in self._graph.outputs:
-            outgoing[value] = order.full(value.shape, order.always)
-        carried = {name: order.full(key.shape, order.never) for name, key in keys.items()}
-        for step in reversed(self._graph.steps):
-            beyond = outgoing.pop(step.output, None)
-            if beyond is None:
-                continue  # a result that no output uses
-            if step.weight is None:
-                reached = step.operator.backward(order, beyond)
-            else:
-                origin = step.weight.origin
-                if isinstance(origin, Arrangement) and origin.parameter in keys:
-                    through = step.operator.through(order, widths[step.inputs[0]], beyond)
-                    origin.raise_to(carried[origin.parameter], through)
-                reached = [step.operator.backward(order, beyond, self._operand(order, step, keys))]
-            for value, width in zip(step.inputs, reached, strict=True):
-                outgoing[value] = torch.maximum(outgoing[value], width) if value in outgoing else width
-        return {name: torch.minimum(key, carried[name], out=carried[name]) for name, key in keys.items()}
-
-    def _forward(self, order: Order, keys: dict[str, Tensor]) -> dict[Value, Tensor]:
-        """Widths of the values that enter an operation with weights."""
-        steps = self._graph.steps
-        last_use = {value: index for index, step in enumerate(steps) for value in step.inputs}
-        kept = {step.inputs[0] for step in steps if step.weight}
-        widths = {self._graph.input: order.full(self._graph.input.shape, order.always)}
-        for index, step in enumerate(steps):
-            inputs = [widths[value] for value in step.inputs]
-            if step.weight is not None:
-                inputs.append(self._operand(order, step, keys))
-            widths[step.output] = step.operator.forward(order, *inputs)
-            for value in set(step.inputs):
-                if last_use[value] == index and value not in kept:
-                    del widths[value]
-        return widths
-
-    @staticmethod
-    def _operand(order: Order, step: Step, keys: dict[str, Tensor]) -> Tensor:
-        origin = step.weight.origin
-        if isinstance(origin, Arrangement) and origin.parameter in keys:
-            return origin.of(keys[origin.parameter])
-        return order.full(step.weight.shape, order.always)
+        if name in self.shared:
+            raise UserError(
+                f"{name!r} is the same parameter as {self.shared[name]!r}; give scores to that name"
+            )
+        if name not in self.shapes:
+            raise UserError(f"the model has no parameter {name!r}; its weights are {', '.join(usable)}")
+        if name not in usable:
+            raise UserError(
+                f"{name!r} is not the weight of a linear or convolution operation of the evaluated "
+                "model; leave it out of the scores"
+            )
+        if shape != usable[name]:
+            raise UserError(
+                f"scores of {name!r} have shape {shape}; give one score per weight, shape {usable[name]}"
+            )
 
 
 def effective_scores(
-    model: nn.Module, scores: Mapping[str, Tensor | np.ndarray], input_shape: Sequence[int]
-) -> dict[str, Tensor | np.ndarray]:
+    model: "nn.Module", scores: "Mapping[str, Given]", input_shape: Sequence[int]
+) -> "dict[str, Given]":
     """The largest threshold at which each weight is active, for all weights in one pass.
 
     A weight is active in the subnetwork {score >= t} when it is kept and lies on a path of kept weights from
@@ -192,8 +201,8 @@ def effective_scores(
     Args:
         model: any module, in any mode, on any device; it is left exactly as it was.
         scores: parameter name -> scores of that parameter's shape, all of one dtype (bool, int8 to int64,
-            float16, bfloat16, float32 or float64). Larger is kept longer. Weights that are not named are
-            never pruned.
+            float16, bfloat16, float32 or float64), tensors or NumPy arrays. Larger is kept longer. Weights
+            that are not named are never pruned.
         input_shape: shape of one sample without the batch, such as (3, 32, 32).
 
     Returns:
@@ -213,8 +222,8 @@ def effective_scores(
 
 
 def effective_masks(
-    model: nn.Module, masks: Mapping[str, Tensor | np.ndarray], input_shape: Sequence[int]
-) -> dict[str, Tensor | np.ndarray]:
+    model: "nn.Module", masks: "Mapping[str, Given]", input_shape: Sequence[int]
+) -> "dict[str, Given]":
     """The active weights of a subnetwork: kept, and on a path of kept weights from an input to an output.
 
     Args:

@@ -1,23 +1,24 @@
 """Scores of any dtype as integers in the same order.
 
 Widths of paths are only ever compared. An order-preserving map to integers keeps every comparison exact,
-turns the two special widths into ordinary values and leaves the inner loops one kind of number.
+turns the two special widths into ordinary values and leaves the inner loops one kind of number. The map works
+on the bits of the scores, so it also serves dtypes that NumPy does not know (bfloat16).
 """
 
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from effective_sparsity.errors import UserError
 
-_INTEGER_OF_FLOAT = {
-    torch.float16: torch.int16,
-    torch.bfloat16: torch.int16,
-    torch.float32: torch.int32,
-    torch.float64: torch.int64,
+# Bits of +inf: all ones in the exponent, zeros in the fraction.
+_BITS_OF_INFINITY = {
+    "float16": np.int16(0x7C00),
+    "bfloat16": np.int16(0x7F80),
+    "float32": np.int32(0x7F800000),
+    "float64": np.int64(0x7FF0000000000000),
 }
-_INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64)
+_INTEGERS = ("int8", "int16", "int32", "int64")
 
 
 @dataclass(frozen=True)
@@ -25,61 +26,63 @@ class Order:
     """Integers that stand for the scores of one dtype.
 
     Attributes:
-        scores: dtype of the scores.
-        keys: dtype of the integers that stand for them.
+        scores: name of the scores' dtype.
+        keys: dtype of the integers that stand for them, of the same size.
         never: key of a path that does not exist; as a score -inf, False, or the least integer.
         always: key of an edge that cannot be pruned; as a score +inf, True, or the greatest integer.
     """
 
-    scores: torch.dtype
-    keys: torch.dtype
+    scores: str
+    keys: np.dtype
     never: int
     always: int
 
     @classmethod
-    def of(cls, dtype: torch.dtype) -> "Order":
-        """The order of scores of this dtype (bool, int8 to int64, float16, bfloat16, float32, float64)."""
-        if dtype == torch.bool:
-            return cls(dtype, torch.int8, never=0, always=1)
-        if dtype in _INTEGERS:
-            limits = torch.iinfo(dtype)
-            return cls(dtype, dtype, never=limits.min, always=limits.max)
-        if dtype in _INTEGER_OF_FLOAT:
-            ends = _fold_sign(
-                torch.tensor([-torch.inf, torch.inf], dtype=dtype).view(_INTEGER_OF_FLOAT[dtype])
-            )
-            return cls(dtype, _INTEGER_OF_FLOAT[dtype], *ends.tolist())
+    def of(cls, dtype) -> "Order":
+        """The order of scores of this dtype, of NumPy or of PyTorch.
+
+        Raises:
+            UserError: it is none of bool, int8 to int64, float16, bfloat16, float32 and float64.
+        """
+        name = str(dtype).removeprefix("torch.")
+        if name == "bool":
+            return cls(name, np.dtype(np.int8), never=0, always=1)
+        if name in _INTEGERS:
+            limits = np.iinfo(name)
+            return cls(name, np.dtype(name), never=limits.min, always=limits.max)
+        if name in _BITS_OF_INFINITY:
+            infinity = _BITS_OF_INFINITY[name]
+            return cls(name, infinity.dtype, never=-int(infinity) - 1, always=int(infinity))
         raise UserError(
             f"scores have dtype {dtype}; use bool, a signed integer type or a floating point type"
         )
 
-    def encode(self, scores: Tensor) -> Tensor:
-        """Keys of the scores: a < b exactly when encode(a) < encode(b). Scores must not be NaN."""
-        if self.scores == torch.bool:
-            return scores.to(self.keys)
-        if self.scores == self.keys:
-            return scores
-        bits = scores.contiguous().view(self.keys)
-        negative_zero = torch.iinfo(self.keys).min
-        return _fold_sign(
-            bits.masked_fill(bits == negative_zero, 0)
-        )  # 0.0 == -0.0: equal scores get equal keys
+    @property
+    def floating(self) -> bool:
+        """Whether the scores are floating point numbers."""
+        return self.scores in _BITS_OF_INFINITY
 
-    def decode(self, keys: Tensor) -> Tensor:
-        """Scores of the keys, the inverse of :meth:`encode`."""
-        if self.scores == torch.bool:
-            return keys.to(torch.bool)
-        if self.scores == self.keys:
-            return keys
-        return _fold_sign(keys).view(self.scores)
+    def encode(self, bits: np.ndarray) -> np.ndarray:
+        """Keys of scores, which are given as integers of the same bits: a < b if and only if the keys are so.
 
-    def full(self, shape, key: int) -> Tensor:
-        """A tensor of one key."""
-        return torch.full(shape, key, dtype=self.keys)
+        Scores must not be NaN.
+        """
+        if not self.floating:
+            return bits
+        negative_zero = np.iinfo(self.keys).min
+        return _fold_sign(np.where(bits == negative_zero, 0, bits))  # 0.0 == -0.0: equal scores, equal keys
+
+    def decode(self, keys: np.ndarray) -> np.ndarray:
+        """The inverse of :meth:`encode`."""
+        return _fold_sign(keys) if self.floating else keys
+
+    def full(self, shape: tuple[int, ...], key: int) -> np.ndarray:
+        """An array of one key."""
+        return np.full(shape, key, self.keys)
 
 
-def _fold_sign(bits: Tensor) -> Tensor:
+def _fold_sign(bits: np.ndarray) -> np.ndarray:
     # IEEE numbers are sign and magnitude: as integers the negative ones run backwards. Flipping their other
     # bits mends that, and flipping them again undoes it.
-    width = torch.iinfo(bits.dtype).bits
-    return bits ^ ((bits >> (width - 1)) & torch.iinfo(bits.dtype).max)
+    limits = np.iinfo(bits.dtype)
+    return bits ^ ((bits >> (limits.bits - 1)) & bits.dtype.type(limits.max))

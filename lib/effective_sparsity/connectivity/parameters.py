@@ -1,15 +1,18 @@
-"""Where the elements of a parameter stand in the operand that an operation uses.
+"""Which parameter a constant comes from, while a model is traced.
 
 Between a parameter and its use lie views (a linear layer multiplies by the transpose) and elementwise
-operations with constants (the masks of torch.nn.utils.prune, a weight norm). An arrangement replays the moves
-on scores.
+operations with constants (the masks of torch.nn.utils.prune, a weight norm). An arrangement remembers the
+moves; replayed on the numbers of the elements they tell where each of them stands.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import Tensor
+
+from effective_sparsity.connectivity.operands import Operand
 
 
 @dataclass(frozen=True)
@@ -18,31 +21,23 @@ class Arrangement:
 
     Attributes:
         parameter: name of the parameter.
+        shape: of the parameter.
         moves: functions from tensor to tensor that lead from the parameter to the operand.
     """
 
     parameter: str
+    shape: tuple[int, ...]
     moves: tuple[Callable[[Tensor], Tensor], ...] = ()
 
     def then(self, move: Callable[[Tensor], Tensor]) -> "Arrangement":
         """The arrangement after one more move."""
-        return Arrangement(self.parameter, (*self.moves, move))
+        return Arrangement(self.parameter, self.shape, (*self.moves, move))
 
     def of(self, tensor: Tensor) -> Tensor:
         """The operand, from a tensor shaped like the parameter."""
         for move in self.moves:
             tensor = move(tensor)
         return tensor
-
-    def raise_to(self, tensor: Tensor, operand: Tensor) -> None:
-        """Raises a tensor shaped like the parameter, in place, to the maximum with the operand's elements."""
-        target = self.of(tensor)
-        if target.untyped_storage().data_ptr() == tensor.untyped_storage().data_ptr():
-            torch.maximum(target, operand, out=target)
-            return
-        # A move made a copy, so the way back goes through the numbers of the elements.
-        origin = self.of(torch.arange(tensor.numel()).view(tensor.shape)).flatten()
-        tensor.view(-1).scatter_reduce_(0, origin, operand.flatten(), "amax")
 
 
 @dataclass(frozen=True)
@@ -56,3 +51,27 @@ class Entangled:
 
     parameters: frozenset[str]
     operation: str
+
+
+def operand(origin: Arrangement | Entangled | None, shape: tuple[int, ...]) -> Operand:
+    """The operand of a constant of this shape."""
+    if not isinstance(origin, Arrangement):
+        return Operand(shape)
+    parameter = torch.empty(origin.shape, dtype=torch.int64)  # never read, so it takes no memory
+    moved = origin.of(parameter)
+    same_memory = moved.untyped_storage().data_ptr() == parameter.untyped_storage().data_ptr()
+    if same_memory and not _overlaps(moved):
+        return Operand(shape, origin.parameter, view=(moved.storage_offset(), tuple(moved.stride())))
+    numbers = origin.of(torch.arange(prod(origin.shape)).view(origin.shape))
+    return Operand(shape, origin.parameter, origin=numbers.flatten().numpy())
+
+
+def _overlaps(view: Tensor) -> bool:
+    """Whether elements of a view may share a place: some do, or its dimensions interleave."""
+    reach = 0
+    for stride, size in sorted(zip(view.stride(), view.shape, strict=True)):
+        if size > 1:
+            if stride <= reach:
+                return True
+            reach += stride * (size - 1)
+    return False

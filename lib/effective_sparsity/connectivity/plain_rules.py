@@ -1,13 +1,14 @@
 """Rules for operations without weights."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from effective_sparsity.connectivity import operators
-from effective_sparsity.connectivity.graph import Value, call_by_name, on_cpu
-from effective_sparsity.connectivity.rules import Rule, per_dimension, rule, union
+from effective_sparsity.connectivity.calls import Value, call_by_name, on_cpu
+from effective_sparsity.connectivity.rules import Rule, per_dimension, rearrange, rule, union
 from effective_sparsity.connectivity.vocabulary import ACTIVATIONS, MOVES, REDUCTIONS, TRANSPARENT
 from effective_sparsity.connectivity.windows import Window
 from effective_sparsity.errors import UserError
@@ -29,14 +30,15 @@ def _transparent(graph, call):
     inputs = call.activations()
     if len(inputs) != 1:
         raise UserError("its scale, shift or statistics depend on the input")
-    return graph.emit(operators.Union([inputs[0].shape], call.shape), inputs, call.shape)
+    return union(graph, call)
 
 
 @rule(*REDUCTIONS)
 def _reduce(graph, call):
     x = call["self"]
     dims = call.get("dim")
-    dims = [dims] if isinstance(dims, int) else dims
+    dims = [dims] if isinstance(dims, int) else dims or range(len(x.shape))
+    dims = tuple(sorted(dim % len(x.shape) for dim in dims)) if x.shape else ()
     operator = operators.Reduction(x.shape, dims, call.get("keepdim", False))
     value = graph.emit(operator, [x], call.shape)
     both = call.name in ("var_mean", "std_mean")
@@ -66,11 +68,7 @@ def _move(data: Sequence[str]) -> Rule:
             result = call_by_name(call.operation, arguments)
             return result[index] if isinstance(result, (list, tuple)) else result
 
-        shapes = [value.shape for value in inputs]
-        return [
-            graph.emit(operators.Rearrangement(shapes, lambda *n, i=i: place(i, *n)), inputs, result.shape)
-            for i, result in enumerate(call.results)
-        ]
+        return [rearrange(graph, inputs, partial(place, index)) for index in range(len(call.results))]
 
     return move
 
@@ -102,8 +100,8 @@ def _where(graph, call):
 def _concatenate(graph, call):
     parts = [part for part in call["tensors"] if part.shape != (0,)]  # such parts are ignored by PyTorch
     inputs = call.activations()
-    constant = [not (isinstance(part, Value) and part.varying) for part in parts]
-    shapes = [part.shape for part in parts]
+    constant = tuple(not (isinstance(part, Value) and part.varying) for part in parts)
+    shapes = tuple(tuple(part.shape) for part in parts)
     return graph.emit(operators.Concatenation(shapes, constant, call["dim"]), inputs, call.shape)
 
 
@@ -147,11 +145,8 @@ def _adaptive_pool(graph, call):
 @rule("glu")
 def _gated_linear_unit(graph, call):
     x, dim = call["self"], call["dim"]
-    halves = [
-        graph.emit(operators.Rearrangement([x.shape], lambda n, i=i: n.chunk(2, dim)[i]), [x], call.shape)
-        for i in range(2)
-    ]
-    return graph.emit(operators.Union([call.shape, call.shape], call.shape), halves, call.shape)
+    halves = [rearrange(graph, [x], lambda numbers, i=i: numbers.chunk(2, dim)[i]) for i in range(2)]
+    return graph.emit(operators.Union((call.shape, call.shape), call.shape), halves, call.shape)
 
 
 @rule(
@@ -177,5 +172,5 @@ def _attention(graph, call):
     if mask is not None:
         mask = mask.cpu()
         allowed = allowed & (mask if mask.dtype == torch.bool else mask > -torch.inf)
-    operator = operators.Attention(query.shape, key.shape, value.shape, allowed)
+    operator = operators.Attention(query.shape, key.shape, value.shape, allowed.numpy())
     return graph.emit(operator, [query, key, value], call.shape)

@@ -1,16 +1,19 @@
 """A table of sparsity, compression and cost per layer."""
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from effective_sparsity.connectivity.network import Connectivity
+from effective_sparsity.connectivity.tensors import as_array, given
 
 if TYPE_CHECKING:
     import pandas
+    from torch import nn
+
+    from effective_sparsity.connectivity.tensors import Given
 
 _COUNTS = ("n_weights", "n_kept", "n_active", "flops", "direct_flops", "effective_flops")
 _COLUMNS = [
@@ -31,7 +34,7 @@ _PRUNED = "_orig"  # torch.nn.utils.prune keeps the weight in weight_orig and th
 
 
 def sparsity_report(
-    model: nn.Module, input_shape: Sequence[int], masks: Mapping[str, Tensor | np.ndarray] | None = None
+    model: "nn.Module", input_shape: Sequence[int], masks: "Mapping[str, Given] | None" = None
 ) -> "pandas.DataFrame":
     """Direct and effective sparsity of each layer and of the network.
 
@@ -55,16 +58,16 @@ def sparsity_report(
     import pandas  # here, because most of those who need connectivity need no tables
 
     connectivity = Connectivity(model, input_shape)
-    given = _masks_of(model, connectivity) if masks is None else masks
-    dense = {name: torch.ones(shape, dtype=torch.bool) for name, shape in connectivity.shapes.items()}
-    kept = dense | {name: torch.as_tensor(mask) for name, mask in given.items()}
+    masks = _masks_of(model, connectivity) if masks is None else given(masks)
+    dense = {name: np.ones(shape, bool) for name, shape in connectivity.shapes.items()}
+    kept = dense | {name: as_array(mask) for name, mask in masks.items()}
     active = connectivity.effective_masks(kept)
     flops = [connectivity.flops(subnetwork) for subnetwork in (dense, kept, active)]
     rows = [
         {
             "layer": name,
-            "shape": tuple(shape),
-            "n_weights": shape.numel(),
+            "shape": shape,
+            "n_weights": prod(shape),
             "n_kept": int(kept[name].sum()),
             "n_active": int(active[name].sum()),
             "flops": flops[0][name],
@@ -85,11 +88,11 @@ def sparsity_report(
     return table[_COLUMNS]
 
 
-def _masks_of(model: nn.Module, connectivity: Connectivity) -> dict[str, Tensor]:
+def _masks_of(model: "nn.Module", connectivity: Connectivity) -> "dict[str, Given]":
     buffers = dict(model.named_buffers())
     masks = {}
     for name, parameter in model.named_parameters():
         if name in connectivity.shapes:
             buffer = buffers.get(name.removesuffix(_PRUNED) + "_mask") if name.endswith(_PRUNED) else None
-            masks[name] = parameter.detach() != 0 if buffer is None else buffer.to(torch.bool)
+            masks[name] = parameter.detach() != 0 if buffer is None else buffer.bool()
     return masks

@@ -1,13 +1,12 @@
 """Matrix products in the (max, min) semiring: C[m, n] = max over k of min(A[m, k], B[k, n])."""
 
-import torch
-from torch import Tensor
+import numpy as np
 
 _WORTH_COMPILED_LOOPS = 2**22  # elements of a vector product below which importing numba would cost more
 
 
-def product(a: Tensor, b: Tensor) -> Tensor:
-    """(max, min) product of stacks of integer matrices on the CPU.
+def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(max, min) product of stacks of integer matrices.
 
     Args:
         a: shape (stack, M, K).
@@ -19,11 +18,11 @@ def product(a: Tensor, b: Tensor) -> Tensor:
     stack, m, k = a.shape
     n = b.shape[2]
     if k == 1:
-        return torch.minimum(a, b)
+        return np.minimum(a, b)
     if min(m, n) == 1 and m * k * n < _WORTH_COMPILED_LOOPS:  # one position, as in fully-connected networks
         if n == 1:
-            return torch.minimum(a, b.transpose(1, 2)).amax(2, keepdim=True)
-        return torch.minimum(a.transpose(1, 2), b).amax(1, keepdim=True)
+            return np.minimum(a, b.mT).max(2, keepdims=True)
+        return np.minimum(a.mT, b).max(1, keepdims=True)
 
     from effective_sparsity.connectivity import kernels
 
@@ -31,11 +30,12 @@ def product(a: Tensor, b: Tensor) -> Tensor:
     if n >= max(m, k):
         return _run(kernels.outer, a, b, (stack, m, n))
     if m >= k:
-        return _run(kernels.outer, b.transpose(1, 2), a.transpose(1, 2), (stack, n, m)).transpose(1, 2)
-    return _run(kernels.inner, a, b.transpose(1, 2), (stack, m, n))
+        return _run(kernels.outer, b.mT, a.mT, (stack, n, m)).mT
+    return _run(kernels.inner, a, b.mT, (stack, m, n))
 
 
-def _run(kernel, a: Tensor, b: Tensor, shape) -> Tensor:
-    result = torch.empty(shape, dtype=a.dtype)
-    kernel(a.contiguous().numpy(), b.contiguous().numpy(), result.numpy())
+def _run(kernel, a: np.ndarray, b: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    result = np.empty(shape, a.dtype)
+    # Numba would compile the kernel once more for arrays that may not be written.
+    kernel(np.require(a, requirements="CW"), np.require(b, requirements="CW"), result)
     return result

@@ -9,28 +9,31 @@ through views into pure ones. torch.export reads the same operations, but takes 
 import contextlib
 import sys
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, functionalize
 from torch.utils._pytree import tree_leaves, tree_map
 
-from effective_sparsity.connectivity.graph import Call, Graph, Value, by_name, call_by_name
-from effective_sparsity.connectivity.operators import Rearrangement
+from effective_sparsity.connectivity.aten import interpret
+from effective_sparsity.connectivity.calls import Call, Draft, Value, by_name, call_by_name
+from effective_sparsity.connectivity.graph import Graph
 from effective_sparsity.connectivity.parameters import Arrangement
+from effective_sparsity.connectivity.rules import rearrange
 from effective_sparsity.errors import UserError
 
-Interpreter = Callable[[Graph, Call], Sequence[Value]]
 
-
-def trace(model: nn.Module, input_shape: Sequence[int], interpret: Interpreter) -> Graph:
+def trace(model: nn.Module, input_shape: Sequence[int]) -> tuple[Graph, dict[str, str]]:
     """Runs the model on one sample and records what its operations mean.
 
     Args:
         model: left exactly as it was; any mode, any device.
         input_shape: shape of one sample, without the batch.
-        interpret: given the graph so far and a call, appends the call's steps and returns a value per result.
+
+    Returns:
+        The graph, and the name of each parameter that reaches its layer mixed with others -> the operation
+        that mixed them.
 
     Raises:
         UserError: the model does not run on such an input, or an operation is not understood.
@@ -38,10 +41,10 @@ def trace(model: nn.Module, input_shape: Sequence[int], interpret: Interpreter) 
     parameters = dict(model.named_parameters())
     like = next((p for p in parameters.values() if p.is_floating_point()), torch.empty(0))
     sample = torch.zeros((1, *input_shape), dtype=like.dtype, device=like.device)
-    recorder = _Recorder(Graph(Value(sample.shape, varying=True)), interpret)
+    recorder = _Recorder(Draft(sample.shape))
     state: dict[str, Tensor] = {name: buffer.clone() for name, buffer in model.named_buffers()}
     for name, parameter in parameters.items():
-        value = Value(parameter.shape, varying=False, origin=Arrangement(name))
+        value = Value(parameter.shape, varying=False, origin=Arrangement(name, tuple(parameter.shape)))
         state[name] = _Traced(parameter.detach(), value, recorder)
 
     def run(x):
@@ -49,7 +52,7 @@ def trace(model: nn.Module, input_shape: Sequence[int], interpret: Interpreter) 
 
     with _undisturbed(model), torch.no_grad():
         try:
-            outputs = functionalize(run)(_Traced(sample, recorder.graph.input, recorder))
+            outputs = functionalize(run)(_Traced(sample, recorder.draft.input, recorder))
         except UserError:
             raise
         except Exception as error:
@@ -58,15 +61,15 @@ def trace(model: nn.Module, input_shape: Sequence[int], interpret: Interpreter) 
                 f"the model does not run on an input of shape {tuple(sample.shape)}: {type(error).__name__}: "
                 f"{reason}; give as input_shape the shape of one sample without the batch"
             ) from error
-    recorder.graph.outputs = [x.value for x in outputs if isinstance(x, _Traced) and x.value.varying]
-    for value in recorder.graph.outputs:
+    values = [x.value for x in outputs if isinstance(x, _Traced) and x.value.varying]
+    for value in values:
         if value.opaque:
             raise UserError(
                 f"an output of the model comes from {value.opaque}, whose paths are not understood"
             )
-    if not recorder.graph.outputs:
+    if not values:
         raise UserError("no output of the model depends on its input; return tensors from forward()")
-    return recorder.graph
+    return recorder.draft.graph(values), recorder.draft.entangled
 
 
 class _Traced(Tensor):
@@ -100,7 +103,7 @@ class _Traced(Tensor):
         results = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
         call = Call(operation, tensors, _swap(arguments, "value"), results)
         try:
-            values = traced.recorder.interpret(traced.recorder.graph, call)
+            values = interpret(traced.recorder.draft, call)
             if call.in_place:
                 traced.recorder.overwrite(args[0], values[0])
                 return args[0]
@@ -116,9 +119,8 @@ class _Traced(Tensor):
 class _Recorder:
     """What the traced tensors of one run share."""
 
-    def __init__(self, graph: Graph, interpret: Interpreter):
-        self.graph = graph
-        self.interpret = interpret
+    def __init__(self, draft: Draft):
+        self.draft = draft
         self.alive = weakref.WeakSet()
 
     def overwrite(self, target: Tensor, value: Value) -> None:
@@ -150,7 +152,7 @@ class _Recorder:
                 area.copy_(next(remaining) if part.varying else torch.zeros(()))
             return elements.as_strided(view.shape, view.tensor.stride(), view.tensor.storage_offset()).clone()
 
-        return self.graph.emit(Rearrangement([part.shape for part in inputs], place), inputs, view.shape)
+        return rearrange(self.draft, inputs, place)
 
 
 def _swap(arguments: dict, attribute: str) -> dict:

@@ -4,10 +4,10 @@ The widest path through weight w from an input of width a to a result of outgoin
 weight that is used at many positions takes the maximum over them.
 """
 
+from dataclasses import dataclass
 from math import prod
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from effective_sparsity.connectivity.operators import Operator
 from effective_sparsity.connectivity.orders import Order
@@ -18,23 +18,24 @@ from effective_sparsity.connectivity.windows import Window
 class Weighted(Operator):
     """An operation on one activation and one weight."""
 
-    def forward(self, order: Order, x: Tensor, weight: Tensor) -> Tensor:
+    def forward(self, order: Order, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Width of the result."""
         raise NotImplementedError
 
-    def backward(self, order: Order, outgoing: Tensor, weight: Tensor) -> Tensor:
+    def backward(self, order: Order, outgoing: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Width from the activation to the network's output."""
         raise NotImplementedError
 
-    def through(self, order: Order, x: Tensor, outgoing: Tensor) -> Tensor:
+    def through(self, order: Order, x: np.ndarray, outgoing: np.ndarray) -> np.ndarray:
         """Widest path that each weight would carry if it were never pruned; the shape of the weight."""
         raise NotImplementedError
 
-    def uses(self, shape: torch.Size) -> int:
+    def uses(self, shape: tuple[int, ...]) -> int:
         """How often each weight is used on an activation of this shape."""
         raise NotImplementedError
 
 
+@dataclass(frozen=True)
 class ActivationTimesWeight(Weighted):
     """X W, with X (M, K) or a stack (stack, M, K)."""
 
@@ -51,6 +52,7 @@ class ActivationTimesWeight(Weighted):
         return shape[-2]
 
 
+@dataclass(frozen=True)
 class WeightTimesActivation(Weighted):
     """W X, with X (K, N) or a stack (stack, K, N)."""
 
@@ -67,17 +69,17 @@ class WeightTimesActivation(Weighted):
         return shape[-1]
 
 
+@dataclass(frozen=True)
 class Convolution(Weighted):
     """Convolution in any number of dimensions, as a matrix product with what each tap sees.
 
-    Args:
+    Attributes:
         groups: the number of groups.
         window: from the convolution's input positions to its output positions.
     """
 
-    def __init__(self, groups: int, window: Window):
-        self.groups = groups
-        self.window = window
+    groups: int
+    window: Window
 
     def forward(self, order, x, weight):
         seen = self._columns(self.window.unfold(x, order))
@@ -86,69 +88,77 @@ class Convolution(Weighted):
 
     def backward(self, order, outgoing, weight):
         positions = _to_positions(outgoing, self.groups)
-        seen = product(self._matrices(weight).transpose(1, 2), positions)
+        seen = product(self._matrices(weight).mT, positions)
         return self.window.fold(self._taps(seen, outgoing.shape[0]), order)
 
     def through(self, order, x, outgoing):
         seen = self._columns(self.window.unfold(x, order))
-        matrices = product(_to_positions(outgoing, self.groups), seen.transpose(1, 2))
+        matrices = product(_to_positions(outgoing, self.groups), seen.mT)
         return matrices.reshape(outgoing.shape[1], -1, *self.window.kernel)
 
     def uses(self, shape):
         return shape[0] * prod(self.window.steps)
 
-    def _matrices(self, weight: Tensor) -> Tensor:
+    def _matrices(self, weight: np.ndarray) -> np.ndarray:
         """(outputs, inputs / groups, *kernel) -> (groups, outputs / groups, inputs / groups * taps)."""
         return weight.reshape(self.groups, weight.shape[0] // self.groups, -1)
 
-    def _columns(self, columns: Tensor) -> Tensor:
+    def _columns(self, columns: np.ndarray) -> np.ndarray:
         """(items, inputs, taps, *steps) -> (groups, inputs / groups * taps, items * positions)."""
         items, inputs, taps = columns.shape[:3]
-        columns = columns.reshape(items, self.groups, inputs // self.groups * taps, -1)
-        return columns.permute(1, 2, 0, 3).flatten(2)
+        rows = inputs // self.groups * taps
+        columns = columns.reshape(items, self.groups, rows, -1)
+        return columns.transpose(1, 2, 0, 3).reshape(self.groups, rows, -1)
 
-    def _taps(self, columns: Tensor, items: int) -> Tensor:
+    def _taps(self, columns: np.ndarray, items: int) -> np.ndarray:
         """The inverse of :meth:`_columns`."""
-        columns = columns.reshape(self.groups, columns.shape[1], items, -1).permute(2, 0, 1, 3)
+        columns = columns.reshape(self.groups, columns.shape[1], items, -1).transpose(2, 0, 1, 3)
         return columns.reshape(items, -1, self.window.taps, *self.window.steps)
 
 
+@dataclass(frozen=True)
 class TransposedConvolution(Weighted):
     """Transposed convolution: a convolution from its result to its input, run backwards.
 
-    Args:
+    Attributes:
         groups: the number of groups.
         window: from the positions of the result to the positions of the input.
     """
 
-    def __init__(self, groups: int, window: Window):
-        self.adjoint = Convolution(groups, window)
+    groups: int
+    window: Window
+
+    @property
+    def _adjoint(self) -> Convolution:
+        return Convolution(self.groups, self.window)
 
     def forward(self, order, x, weight):
-        return self.adjoint.backward(order, x, weight)
+        return self._adjoint.backward(order, x, weight)
 
     def backward(self, order, outgoing, weight):
-        return self.adjoint.forward(order, outgoing, weight)
+        return self._adjoint.forward(order, outgoing, weight)
 
     def through(self, order, x, outgoing):
-        return self.adjoint.through(order, outgoing, x)
+        return self._adjoint.through(order, outgoing, x)
 
     def uses(self, shape):
-        return self.adjoint.uses(shape)
+        return self._adjoint.uses(shape)
 
 
-def _matmul(a: Tensor, b: Tensor) -> Tensor:
+def _matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if a.ndim == 2:
-        return product(a.unsqueeze(0), b.unsqueeze(0)).squeeze(0)
+        return product(a[None], b[None])[0]
     return product(a, b)
 
 
-def _to_positions(x: Tensor, groups: int) -> Tensor:
+def _to_positions(x: np.ndarray, groups: int) -> np.ndarray:
     """(items, channels, *positions) -> (groups, channels / groups, items * positions)."""
     items, channels = x.shape[:2]
-    return x.reshape(items, groups, channels // groups, -1).permute(1, 2, 0, 3).flatten(2)
+    parts = x.reshape(items, groups, channels // groups, -1).transpose(1, 2, 0, 3)
+    return parts.reshape(groups, channels // groups, -1)
 
 
-def _to_channels(x: Tensor, items: int, positions: tuple[int, ...]) -> Tensor:
+def _to_channels(x: np.ndarray, items: int, positions: tuple[int, ...]) -> np.ndarray:
     """The inverse of :func:`_to_positions`."""
-    return x.reshape(x.shape[0] * x.shape[1], items, -1).transpose(0, 1).reshape(items, -1, *positions)
+    channels = x.shape[0] * x.shape[1]
+    return x.reshape(channels, items, -1).swapaxes(0, 1).reshape(items, channels, *positions)

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from effective_sparsity.connectivity import operators, weighted
-from effective_sparsity.connectivity.graph import Value
+from effective_sparsity.connectivity.calls import Value
 from effective_sparsity.connectivity.rules import per_dimension, rule
 from effective_sparsity.connectivity.windows import Window
 from effective_sparsity.errors import UserError
@@ -24,7 +24,7 @@ def _matrix_product(graph, call):
     if not _varies(added):
         return terms[0]
     terms.append(added)
-    return graph.emit(operators.Union([term.shape for term in terms], call.shape), terms, call.shape)
+    return graph.emit(operators.Union(tuple(term.shape for term in terms), call.shape), terms, call.shape)
 
 
 @rule("mv", "addmv", "dot")

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from effective_sparsity.connectivity.orders import Order
 
@@ -32,38 +31,38 @@ class Window:
         """Number of positions in one window."""
         return prod(self.kernel)
 
-    def unfold(self, x: Tensor, order: Order) -> Tensor:
+    def unfold(self, x: np.ndarray, order: Order) -> np.ndarray:
         """What each tap sees: (items, channels, *size) -> (items, channels, taps, *steps), padding never."""
         if self._is_identity():
-            return x.unsqueeze(2)
+            return x[:, :, None]
         padded = self._pad(x, order)
-        columns = torch.empty((*x.shape[:2], self.taps, *self.steps), dtype=x.dtype)
+        columns = np.empty((*x.shape[:2], self.taps, *self.steps), x.dtype)
         for tap, seen in enumerate(self._views(padded)):
             columns[:, :, tap] = seen
         return columns
 
-    def fold(self, columns: Tensor, order: Order) -> Tensor:
+    def fold(self, columns: np.ndarray, order: Order) -> np.ndarray:
         """The adjoint of :meth:`unfold`: at each input position the maximum over the taps that see it."""
         if self._is_identity():
-            return columns.squeeze(2)
+            return columns[:, :, 0]
         padded = order.full((*columns.shape[:2], *self._padded_size()), order.never)
         for tap, seen in enumerate(self._views(padded)):
-            torch.maximum(seen, columns[:, :, tap], out=seen)
+            np.maximum(seen, columns[:, :, tap], out=seen)
         return self._crop(padded)
 
-    def pool(self, x: Tensor, order: Order) -> Tensor:
+    def pool(self, x: np.ndarray, order: Order) -> np.ndarray:
         """Maximum in each window: (items, channels, *size) -> (items, channels, *steps)."""
         first, *others = self._views(self._pad(x, order))
-        best = first.clone()
+        best = first.copy()
         for seen in others:
-            torch.maximum(best, seen, out=best)
+            np.maximum(best, seen, out=best)
         return best
 
-    def unpool(self, x: Tensor, order: Order) -> Tensor:
+    def unpool(self, x: np.ndarray, order: Order) -> np.ndarray:
         """The adjoint of :meth:`pool`: (items, channels, *steps) -> (items, channels, *size)."""
         padded = order.full((*x.shape[:2], *self._padded_size()), order.never)
         for seen in self._views(padded):
-            torch.maximum(seen, x, out=seen)
+            np.maximum(seen, x, out=seen)
         return self._crop(padded)
 
     def _is_identity(self) -> bool:
@@ -83,17 +82,17 @@ class Window:
     def _interior(self) -> tuple[slice, ...]:
         return (..., *(slice(pad, pad + size) for pad, size in zip(self.padding, self.size, strict=True)))
 
-    def _pad(self, x: Tensor, order: Order) -> Tensor:
+    def _pad(self, x: np.ndarray, order: Order) -> np.ndarray:
         if self._padded_size() == self.size:
             return x
         padded = order.full((*x.shape[:2], *self._padded_size()), order.never)
         padded[self._interior()] = x
         return padded
 
-    def _crop(self, padded: Tensor) -> Tensor:
+    def _crop(self, padded: np.ndarray) -> np.ndarray:
         return padded[self._interior()]
 
-    def _views(self, padded: Tensor):
+    def _views(self, padded: np.ndarray):
         """For each tap, in the order of the kernel, the view of the positions that it sees."""
         for tap in product(*map(range, self.kernel)):
             geometry = zip(tap, self.stride, self.dilation, self.steps, strict=True)

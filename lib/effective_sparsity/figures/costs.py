@@ -16,8 +16,8 @@ _PAGE = Page(height=2.6, gap_y=0.7, left=1.5, right=0.3, top=0.5)
 _WIDTH = 4.6
 
 STAGES = {
-    "subnetworks": ("masks at all levels", {"color": "#009E73", "marker": "o"}),
-    "rank": ("scores and effective scores", {"color": "#0072B2", "marker": "s"}),
+    "subnetworks": ("subnetworks at all levels", {"color": "#009E73", "marker": "o"}),
+    "rank": ("scores from gradients", {"color": "#0072B2", "marker": "s"}),
     "retrain": ("retraining", {"color": "#D55E00", "marker": "^"}),
 }
 

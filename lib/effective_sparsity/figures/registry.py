@@ -102,8 +102,8 @@ FIGURES = {
         "costs:costs",
         ("costs", "subnetworks"),
         "What pruning costs",
-        "Wall-clock time of each step of a pruner. Effective pruning takes no search: effective scores come "
-        "with the ranking, and the masks of all levels are read off them.",
+        "Wall-clock time of each step of a pruner. Effective pruning takes no search: one pass gives the "
+        "effective scores of a ranking, and the subnetworks of all levels are read off them.",
     ),
     "pruner_order": Entry(
         "pruner_order:pruner_order",

@@ -33,6 +33,6 @@ def redistribute(scores: dict[str, np.ndarray], ranks: dict[str, np.ndarray]) ->
 
 
 def _ranks(best_first: np.ndarray, like: np.ndarray) -> np.ndarray:
-    rank = np.empty(like.size, np.int64)
-    rank[best_first] = np.arange(1, like.size + 1)
+    rank = np.empty(like.size, np.int32)
+    rank[best_first] = np.arange(1, like.size + 1, dtype=np.int32)
     return rank.reshape(like.shape)

@@ -79,6 +79,7 @@ class Pruner:
         borrows: name of the pruner whose layerwise quotas it uses.
         iterative: whether its ranking depends on the target compression.
         convolutional_only: whether it is undefined for networks without convolutions.
+        needs_loss: whether it depends on the loss that `snip_loss` chooses.
         paper: whether it is one of the paper's fifteen.
     """
 
@@ -89,7 +90,13 @@ class Pruner:
     borrows: str | None = None
     iterative: bool = False
     convolutional_only: bool = False
+    needs_loss: bool = False
     paper: bool = True
+
+    @property
+    def costly(self) -> bool:
+        """Whether its scores take gradients, so that its rankings are stored rather than made again."""
+        return self.needs_data or (self.iterative and not self.borrows)
 
 
 def _random(allocation: allocations.Allocation, **facts) -> Pruner:
@@ -141,8 +148,8 @@ PRUNERS: dict[str, Pruner] = {
     "magnitude-erk": _magnitude(allocations.erk),
     "magnitude-igq": _magnitude(allocations.igq),
     "lamp": Pruner(lambda inputs: lamp(inputs.trained), family="magnitude", needs_trained=True),
-    "snip": _saliency("snip", needs_data=True),
-    "snip-iterative": _saliency("snip_iterative", needs_data=True, iterative=True),
+    "snip": _saliency("snip", needs_data=True, needs_loss=True),
+    "snip-iterative": _saliency("snip_iterative", needs_data=True, needs_loss=True, iterative=True),
     "synflow": _saliency("synflow", iterative=True),
     "random-smart-ratio": Pruner(
         _random_with_smart_ratios, family="random", convolutional_only=True, paper=False

@@ -1,18 +1,22 @@
 """A pruner is a ranking: the order in which weights are kept, and the subnetworks that follow from it.
 
-Scores become *priorities*: the numbers 1 to N, larger kept longer, N the count of all prunable weights.
-With the *effective* priority of each weight beside its priority (see `effective_sparsity.connectivity`), the
-subnetwork that keeps all priorities of at least t has the weights of effective priority at least t active,
-whatever t: every compression, direct or effective, is a threshold.
+Scores become *priorities*: the numbers 1 to N, larger kept longer, N the count of all prunable weights. They
+are what a pruner says; the rest follows from the network. With the *effective* priority of each weight beside
+its priority (see `effective_sparsity.connectivity`), the subnetwork that keeps all priorities of at least t
+has the weights of effective priority at least t active, whatever t: every compression, direct or effective,
+is a threshold.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from effective_sparsity.errors import UserError
+
+if TYPE_CHECKING:
+    from effective_sparsity.connectivity import Connectivity
 
 Criterion = Literal["direct", "effective"]
 CRITERIA: tuple[Criterion, ...] = ("direct", "effective")
@@ -58,14 +62,48 @@ def priorities(scores: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 @dataclass(frozen=True)
+class Priorities:
+    """The order in which a pruner keeps all prunable weights.
+
+    Attributes:
+        layers: int32, a permutation of 1..N over all layers, by parameter name.
+        floor: fewest weights that the pruner can keep (uniform+ never prunes some of them).
+        ceiling: most weights that it can keep; N unless the pruner always removes some.
+    """
+
+    layers: dict[str, np.ndarray]
+    floor: int
+    ceiling: int
+
+    @classmethod
+    def of(cls, scores: dict[str, np.ndarray]) -> "Priorities":
+        """The priorities of scores of which larger are kept longer; +inf is never pruned, -inf always.
+
+        Raises:
+            UserError: a score is not a number.
+        """
+        layers = priorities(scores)
+        never_pruned = sum(int(np.isposinf(score).sum()) for score in scores.values())
+        always_pruned = sum(int(np.isneginf(score).sum()) for score in scores.values())
+        n_weights = sum(score.size for score in scores.values())
+        return cls(layers, floor=never_pruned, ceiling=n_weights - always_pruned)
+
+    def ranking(self, connectivity: "Connectivity") -> "Ranking":
+        """The ranking of the network that has this connectivity."""
+        effective = connectivity.effective_scores(self.layers)
+        # Priorities are positive; what lies on no path has the least integer.
+        effective = {name: np.maximum(score, 0, out=score) for name, score in effective.items()}
+        return Ranking(self.layers, effective, self.floor, self.ceiling)
+
+
+@dataclass(frozen=True)
 class Ranking:
     """Priorities of all prunable weights with their effective priorities.
 
     Attributes:
         priority: int32, a permutation of 1..N over all layers, by parameter name.
         effective: int32, the effective priorities; 0 for a weight on no path of the unpruned network.
-        floor: fewest weights that the pruner can keep (uniform+ never prunes some of them).
-        ceiling: most weights that it can keep; N unless the pruner always removes some.
+        floor, ceiling: as in `Priorities`; by default any number can be kept.
     """
 
     priority: dict[str, np.ndarray]

@@ -1,21 +1,20 @@
-"""Rankings on disk."""
+"""Rankings on disk: priorities alone, since effective priorities follow from them and the network."""
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from effective_sparsity.errors import UserError
-from effective_sparsity.pruning.ranking import Ranking
+from effective_sparsity.pruning.ranking import Priorities
 from effective_sparsity.storage import TensorFile, stream_tensors
 
 # The key of a ranking that serves every compression.
 ONE_SHOT = "all"
 
 
-def save_rankings(path: Path | str, levels: list[str], rankings: Iterable[Ranking]) -> None:
+def save_rankings(path: Path | str, levels: list[str], rankings: Iterable[Priorities]) -> None:
     """Write one ranking per level of an iterative pruner, else one under the level `ONE_SHOT`.
 
     They are asked for one after another, so that only one need be in memory.
@@ -26,17 +25,15 @@ def save_rankings(path: Path | str, levels: list[str], rankings: Iterable[Rankin
         f"{level}/{name}": shape
         for level in levels
         for name, shape in {
-            **{f"priority/{name}": layer.shape for name, layer in first.priority.items()},
-            **{f"effective/{name}": layer.shape for name, layer in first.effective.items()},
+            **{f"priority/{name}": layer.shape for name, layer in first.layers.items()},
             "limits": (2,),
         }.items()
     }
     stream_tensors(path, shapes, chain.from_iterable(map(_parts, chain([first], rankings))), levels=levels)
 
 
-def _parts(ranking: Ranking) -> Iterator[np.ndarray]:
-    yield from ranking.priority.values()
-    yield from ranking.effective.values()
+def _parts(ranking: Priorities) -> Iterator[np.ndarray]:
+    yield from ranking.layers.values()
     yield np.array([ranking.floor, ranking.ceiling], np.int32)
 
 
@@ -52,18 +49,14 @@ class RankingFile:
         """The keys it was saved with."""
         return self._file.metadata["levels"]
 
-    def __getitem__(self, level: str) -> Ranking:
-        """The ranking of a level, or the one that serves all levels."""
-        return self._read(ONE_SHOT if ONE_SHOT in self.levels else level)
+    def __getitem__(self, level: str) -> Priorities:
+        """The priorities of a level, or those that serve all levels.
 
-    @lru_cache(maxsize=1)  # noqa: B019 - one entry, and the file lives as long as its reader
-    def _read(self, key: str) -> Ranking:
+        Raises:
+            UserError: the file has no such level.
+        """
+        key = ONE_SHOT if ONE_SHOT in self.levels else level
         if key not in self.levels:
             raise UserError(f"{self._path}: no ranking of level {key}; delete the file and run again")
         floor, ceiling = self._file[f"{key}/limits"].tolist()
-        return Ranking(
-            self._file.group(f"{key}/priority"),
-            self._file.group(f"{key}/effective"),
-            floor=floor,
-            ceiling=ceiling,
-        )
+        return Priorities(self._file.group(f"{key}/priority"), floor, ceiling)

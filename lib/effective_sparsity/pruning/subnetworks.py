@@ -1,14 +1,11 @@
-"""Subnetworks of a ranking at all levels: masks as bits, and their counts."""
+"""Subnetworks of a ranking at all levels, and their counts."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from effective_sparsity.errors import UserError
 from effective_sparsity.pruning.ranking import Criterion, Ranking, as_compression
-from effective_sparsity.storage import TensorFile, save_tensors
 
 Masks = dict[str, np.ndarray]
 
@@ -57,52 +54,3 @@ def curve(ranking: Ranking, n_points: int = CURVE_POINTS) -> pd.DataFrame:
             "effective_compression": [as_compression(n_weights, active) for active in n_active],
         }
     )
-
-
-class SubnetworkWriter:
-    """Collects subnetworks, one bit per mask entry, and writes them to one file."""
-
-    def __init__(self):
-        self._tensors, self._shapes, self._keys = {}, {}, []
-
-    def add(self, key: str, subnetwork: Subnetwork | None) -> None:
-        """Add a subnetwork under `key`; None stands for a level that is out of reach."""
-        self._keys.append(key)
-        if subnetwork is None:
-            return
-        for kind, masks in (("kept", subnetwork.kept), ("active", subnetwork.active)):
-            for name, mask in masks.items():
-                self._tensors[f"{key}/{kind}/{name}"] = np.packbits(mask)
-                self._shapes[name] = mask.shape
-
-    def save(self, path: Path | str) -> None:
-        """Write the file, atomically."""
-        save_tensors(path, self._tensors, keys=self._keys, shapes=self._shapes)
-
-
-class SubnetworkFile:
-    """Subnetworks read back, each when it is asked for."""
-
-    def __init__(self, path: Path | str):
-        self._path = path
-        self._file = TensorFile(path)
-
-    def __getitem__(self, key: str) -> Subnetwork | None:
-        """The subnetwork added as `key`; None if that level is out of reach.
-
-        Raises:
-            UserError: nothing was added under this key.
-        """
-        if key not in self._file.metadata["keys"]:
-            raise UserError(f"{self._path}: no subnetwork {key}; delete the file and run again")
-        kept, active = (self._masks(f"{key}/{kind}") for kind in ("kept", "active"))
-        return Subnetwork(kept, active) if kept else None
-
-    def _masks(self, prefix: str) -> Masks:
-        shapes = self._file.metadata["shapes"]
-        return {name: unpack(bits, shapes[name]) for name, bits in self._file.group(prefix).items()}
-
-
-def unpack(bits: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The boolean array of `shape` whose `numpy.packbits` is `bits`."""
-    return np.unpackbits(bits, count=int(np.prod(shape))).view(bool).reshape(shape)

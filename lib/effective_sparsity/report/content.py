@@ -12,8 +12,8 @@ from effective_sparsity.figures.tables import PANEL
 
 STAGES = {
     "train_dense": "Dense training",
-    "rank": "Scores and effective scores",
-    "subnetworks": "Masks at all levels",
+    "rank": "Scores from gradients",
+    "subnetworks": "Subnetworks at all levels",
     "retrain": "Retraining",
     "evaluate": "Evaluation",
 }

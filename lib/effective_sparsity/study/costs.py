@@ -21,9 +21,9 @@ def costs(subnetworks: pd.DataFrame, folder: Path | str, shares: dict[str, int])
 
     Returns:
         One row per stage (train_dense, rank, subnetworks, retrain, evaluate), replicate and pruner (empty
-        where a job serves all pruners): jobs, wall-clock seconds and CPU seconds of all jobs together, and
-        the largest resident memory of a job in MB. A job that went on after an interruption counts from
-        there.
+        where a job serves all pruners; only pruners whose rankings are stored have the stage rank): jobs,
+        wall-clock seconds and CPU seconds of all jobs together, and the largest resident memory of a job in
+        MB. A job that went on after an interruption counts from there.
     """
     rows = []
     keys = ["study", "architecture", "dataset", "reduced", "seed"]

@@ -5,9 +5,10 @@ again. Edits that change no result leave it, so that nobody retrains for a comme
 """
 
 INITIAL = 1
-RANKING = 1
-SUBNETWORKS = 1
+CONNECTIVITY = 1
+RANKING = 2
+SUBNETWORKS = 2
 TRAINING = 1
-EVALUATION = 1
+EVALUATION = 2
 CLAIMS = 1
 REPORT = 1

@@ -1,4 +1,4 @@
-"""Trained networks on disk: the weights that were trained, nothing for those that were pruned."""
+"""Trained networks on disk: the weights that were trained and their places, nothing for pruned weights."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from effective_sparsity.pruning.subnetworks import unpack
 from effective_sparsity.storage import TensorFile, save_tensors
 from effective_sparsity.training.result import HISTORY_COLUMNS, Trained
 
@@ -43,7 +42,7 @@ def save_trained(path: Path | str, trained: Trained, masks: Masks) -> None:
             continue
         if value[~masks[name]].any():
             raise RuntimeError(f"{path}: weights of {name} that were pruned are not zero after training")
-        tensors[f"mask/{name}"] = np.packbits(masks[name])
+        tensors[f"mask/{name}"] = _packed(masks[name])
         tensors[f"values/{name}"] = value[masks[name]]
     save_tensors(
         path,
@@ -68,10 +67,9 @@ def load_trained(path: Path | str) -> TrainedFile:
     def value(name: str) -> np.ndarray:
         if name not in shapes:
             return file[f"dense/{name}"]
-        mask = unpack(file[f"mask/{name}"], shapes[name])
         values = file[f"values/{name}"]
-        full = np.zeros(mask.shape, values.dtype)
-        full[mask] = values
+        full = np.zeros(shapes[name], values.dtype)
+        full.reshape(-1)[_places(file[f"mask/{name}"], full.size)] = values
         return full
 
     return TrainedFile(
@@ -80,3 +78,14 @@ def load_trained(path: Path | str) -> TrainedFile:
         {name: value(name) for name in file.metadata["state"]},
         pd.DataFrame(file.group("history"), columns=HISTORY_COLUMNS),
     )
+
+
+def _packed(mask: np.ndarray) -> np.ndarray:
+    """A mask in few bytes: one bit per entry, uint8, or the flat indices of its true entries, uint32."""
+    bits, indices = np.packbits(mask), np.flatnonzero(mask).astype(np.uint32)
+    return min(bits, indices, key=lambda packed: packed.nbytes)
+
+
+def _places(packed: np.ndarray, size: int) -> np.ndarray:
+    """Where the mask of `size` entries that `_packed` packed is true, as a mask or as indices."""
+    return packed if packed.dtype == np.uint32 else np.unpackbits(packed, count=size).view(bool)

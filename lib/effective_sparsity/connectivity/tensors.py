@@ -1,0 +1,51 @@
+"""Scores and masks as they are given: NumPy arrays, which never import PyTorch, or PyTorch tensors."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from effective_sparsity.connectivity.orders import Order
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Given = Tensor | np.ndarray
+
+
+def given(scores: "Mapping[str, Given]") -> "dict[str, Given]":
+    """The scores, with PyTorch tensors made of what is neither of the two."""
+    return {
+        name: score if isinstance(score, np.ndarray) else _tensor(score) for name, score in scores.items()
+    }
+
+
+def keys_of(scores: "Given", order: Order) -> np.ndarray:
+    """The keys of scores; they may share memory with the scores."""
+    if isinstance(scores, np.ndarray):
+        return order.encode(np.asarray(scores, order="C").view(order.keys))
+    import torch
+
+    bits = scores.detach().cpu().contiguous().view(getattr(torch, order.keys.name))
+    return order.encode(bits.numpy())
+
+
+def scores_of(keys: np.ndarray, order: Order, like: "Given") -> "Given":
+    """The scores of keys, as an array or as a tensor on the same device; they may share memory."""
+    bits = order.decode(keys)
+    if isinstance(like, np.ndarray):
+        return bits.view(order.scores)
+    import torch
+
+    return torch.from_numpy(bits).view(getattr(torch, order.scores)).to(like.device)
+
+
+def as_array(mask: "Given") -> np.ndarray:
+    """A mask as an array."""
+    return mask if isinstance(mask, np.ndarray) else mask.detach().cpu().numpy()
+
+
+def _tensor(scores) -> "Tensor":
+    import torch
+
+    return torch.as_tensor(scores)

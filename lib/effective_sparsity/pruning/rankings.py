@@ -1,0 +1,77 @@
+"""The rankings of a study: which are stored, and how the others are made again (no torch).
+
+Scores that take gradients are worth storing. All others take seconds for the largest network, and follow from
+the seed, from the trained weights, or from the stored ranking whose quotas they borrow.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from effective_sparsity.connectivity import Connectivity
+from effective_sparsity.networks.registry import NETWORKS
+from effective_sparsity.pruning.pruners import PRUNERS, Inputs
+from effective_sparsity.pruning.ranking import Priorities, Ranking
+from effective_sparsity.pruning.ranking_file import ONE_SHOT, RankingFile
+from effective_sparsity.storage import TensorFile
+from effective_sparsity.training.files import load_trained
+
+Files = Mapping[str, Path | str]
+
+
+def inputs_of(pruner: str, architecture: str, seed: int, files: Files) -> Inputs:
+    """What a pruner looks at, as far as it lies in files of the study; no data set.
+
+    Args:
+        pruner, architecture: names.
+        seed: the seed of the replicate.
+        files: `initial`, the initial weights, and `dense`, the trained network, if the pruner needs it.
+    """
+    initial = TensorFile(files["initial"])
+    inputs = Inputs(
+        network=NETWORKS[architecture].with_classes(initial.metadata["classes"]),
+        initial=initial.tensors(),
+        prunable=tuple(initial.metadata["prunable"]),
+        seed=seed,
+    )
+    if PRUNERS[pruner].needs_trained:
+        state = load_trained(files["dense"]).state
+        inputs = inputs.having(trained={name: state[name] for name in inputs.prunable})
+    return inputs
+
+
+class Rankings:
+    """The rankings of a pruner for one network, by level.
+
+    Args:
+        pruner, architecture, seed: as for `inputs_of`.
+        files: `connectivity` and, of a pruner that is `costly`, its `ranking`; else `initial`, `dense` if it
+            needs it, and the `lender`, the ranking file of the pruner whose quotas it borrows.
+    """
+
+    def __init__(self, pruner: str, architecture: str, seed: int, files: Files):
+        self._pruner = PRUNERS[pruner]
+        self._connectivity = Connectivity.load(files["connectivity"])
+        self._stored = RankingFile(files["ranking"]) if self._pruner.costly else None
+        self._lender = RankingFile(files["lender"]) if "lender" in files else None
+        self._latest: dict[str, Ranking] = {}
+        self._inputs = None if self._stored else inputs_of(pruner, architecture, seed, files)
+
+    @property
+    def levels(self) -> list[str]:
+        """The levels that have a ranking each, or `ONE_SHOT` alone if one serves them all."""
+        source = self._stored or (self._pruner.iterative and self._lender)
+        return source.levels if source else [ONE_SHOT]
+
+    def __getitem__(self, level: str) -> Ranking:
+        """The ranking of a level, or the one that serves all levels."""
+        level = ONE_SHOT if ONE_SHOT in self.levels else level
+        if level not in self._latest:
+            self._latest.clear()  # one at a time: a ranking of a large network is large
+            self._latest[level] = self._priorities(level).ranking(self._connectivity)
+        return self._latest[level]
+
+    def _priorities(self, level: str) -> Priorities:
+        if self._stored:
+            return self._stored[level]
+        borrowed = self._lender[level].layers if self._lender else None
+        return Priorities.of(self._pruner.scores(self._inputs.having(borrowed=borrowed)))
