@@ -9,6 +9,7 @@ from effective_sparsity.storage import TensorFile
 from effective_sparsity.study.job import job_log
 from effective_sparsity.training.engines import train_subnetworks
 from effective_sparsity.training.files import save_trained, save_unreachable
+from effective_sparsity.training.hardware import hardware
 from effective_sparsity.training.recipe import Recipe
 
 with job_log(snakemake.log[0]):
@@ -16,21 +17,23 @@ with job_log(snakemake.log[0]):
     subnetworks = {key: file[key] for key in snakemake.params.subnetworks}
     reached = {key: subnetwork for key, subnetwork in subnetworks.items() if subnetwork is not None}
     dataset = datasets.load(snakemake.input.dataset)
+    engine, device = snakemake.params.engine, snakemake.config.get("device", "auto")
     trained = train_subnetworks(
-        snakemake.params.engine,
+        engine,
         NETWORKS[snakemake.wildcards.architecture].with_classes(dataset.classes),
         TensorFile(snakemake.input.initial).tensors(),
         reached,
         dataset,
         Recipe(**snakemake.params.recipe),
         seed=int(snakemake.wildcards.seed),
-        device=snakemake.config.get("device", "auto"),
+        device=device,
         threads=snakemake.threads,
         work=snakemake.params.work,
     )
+    where = hardware(engine, device, snakemake.threads)
     for key, path in zip(snakemake.params.subnetworks, snakemake.output, strict=True):
         if key in trained:
-            save_trained(path, trained[key].network, trained[key].masks)
+            save_trained(path, trained[key].network, trained[key].masks, where)
         else:
             save_unreachable(path)
     shutil.rmtree(snakemake.params.work, ignore_errors=True)

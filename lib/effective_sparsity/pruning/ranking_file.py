@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from effective_sparsity.errors import UserError
+from effective_sparsity.errors import DamagedFileError
 from effective_sparsity.pruning.ranking import Ranking
 from effective_sparsity.storage import TensorFile, stream_tensors
 
@@ -59,7 +59,7 @@ class RankingFile:
     @lru_cache(maxsize=1)  # noqa: B019 - one entry, and the file lives as long as its reader
     def _read(self, key: str) -> Ranking:
         if key not in self.levels:
-            raise UserError(f"{self._path}: no ranking of level {key}; delete the file and run again")
+            raise DamagedFileError(self._path, f"it has no ranking of level {key}")
         floor, ceiling = self._file[f"{key}/limits"].tolist()
         return Ranking(
             self._file.group(f"{key}/priority"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from effective_sparsity.errors import UserError
+from effective_sparsity.errors import DamagedFileError
 from effective_sparsity.pruning.ranking import Criterion, Ranking, as_compression
 from effective_sparsity.storage import TensorFile, save_tensors
 
@@ -91,10 +91,10 @@ class SubnetworkFile:
         """The subnetwork added as `key`; None if that level is out of reach.
 
         Raises:
-            UserError: nothing was added under this key.
+            DamagedFileError: nothing was added under this key.
         """
         if key not in self._file.metadata["keys"]:
-            raise UserError(f"{self._path}: no subnetwork {key}; delete the file and run again")
+            raise DamagedFileError(self._path, f"it has no subnetwork {key}")
         kept, active = (self._masks(f"{key}/{kind}") for kind in ("kept", "active"))
         return Subnetwork(kept, active) if kept else None
 
