@@ -50,6 +50,8 @@ def _row(where: dict, folder: Path | str, stage: str, names: list[str]) -> list[
         measured = measured[["s", "cpu_time", "max_rss"]].apply(pd.to_numeric, errors="coerce")
     except (OSError, ValueError, KeyError):  # missing or damaged, or no paths at all
         return []
+    if len(measured) < len(paths):
+        return []
     sums = measured.sum(min_count=len(paths))
     return [
         where
