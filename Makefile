@@ -4,9 +4,10 @@ PYTHON ?= python3
 CORES ?= all
 CONFIG ?=
 PYTEST_FLAGS ?=
+STUDY ?= default
 
 .DEFAULT_GOAL := help
-.PHONY: help environment study test lint clean
+.PHONY: help environment study test lint archive clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -24,6 +25,12 @@ lint: .venv/complete  ## Check the style of the library and of the workflow
 	.venv/bin/ruff format --check
 	.venv/bin/snakefmt --check Snakefile rules lib
 	.venv/bin/snakemake --lint
+
+archive:  ## Pack the code at this commit and the results of STUDY (default) into STUDY.tar.gz, for a paper's appendix
+	git archive --prefix=$(STUDY)/ --output=$(STUDY).tar HEAD
+	tar --append --file=$(STUDY).tar --transform='s,^,$(STUDY)/,' --exclude='*/seed-*' --exclude='*/.work' \
+	  --exclude='*.damaged' results/$(STUDY)
+	gzip --force $(STUDY).tar
 
 clean:  ## Remove .venv and the tools' caches; data and results stay
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis

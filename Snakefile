@@ -52,3 +52,10 @@ localrules:
 
 onsuccess:
     print(f"Done. Tables and figures are in {ROOT}.")
+
+
+onerror:
+    print(
+        "Not done. Each failed job has said why above, on its first line and in its log. Nothing that was finished "
+        "is lost: mend the cause and run the same command again. docs/workflow.md says more."
+    )

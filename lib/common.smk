@@ -6,6 +6,7 @@ import sys
 from dataclasses import asdict, fields
 
 from effective_sparsity.claims import TABLES as CLAIM_TABLES
+from effective_sparsity.datasets.registry import SOURCES
 from effective_sparsity.errors import UserError
 from effective_sparsity.figures.registry import FIGURES
 from effective_sparsity.pruning.pruners import PRUNERS
@@ -51,20 +52,22 @@ wildcard_constraints:
 
 
 def dataset_of(wildcards):
-    return DATASET.format(dataset=STUDY.architectures[wildcards.architecture].dataset)
+    name = STUDY.architectures[wildcards.architecture].dataset
+    path = DATASET.format(dataset=name)
+    # A registered data set is what its checksums say, whenever it was fetched: its age makes nothing out of date.
+    return ancient(path) if name in SOURCES else path
 
 
 def rank_inputs(wildcards):
     """The initial weights, and what else the pruner looks at."""
     pruner = PRUNERS[wildcards.pruner]
     inputs = {"initial": f"{REPLICATE}/initial.safetensors"}
-    if pruner.needs_data:
-        inputs["dataset"] = dataset_of(wildcards)
     if pruner.needs_trained:
         inputs["dense"] = f"{REPLICATE}/dense/trained.safetensors"
     if pruner.borrows:
         inputs["lender"] = f"{REPLICATE}/{pruner.borrows}/ranking.safetensors"
-    return {key: path.format(**wildcards) for key, path in inputs.items()}
+    inputs = {key: path.format(**wildcards) for key, path in inputs.items()}
+    return inputs | ({"dataset": dataset_of(wildcards)} if pruner.needs_data else {})
 
 
 def ranking_of(wildcards):

@@ -19,6 +19,7 @@ rule costs:
         # Not inputs: nothing is run again because its run time is not known any more.
         benchmarks=BENCHMARKS,
         shares={name: len(PLAN.shares(name)) for name in STUDY.architectures},
+        code=versions.of_code("study/costs.py"),
     script:
         "../workflow_scripts/costs.py"
 
@@ -41,6 +42,6 @@ rule claims:
         runtime=10,
     params:
         study=STUDY.study,
-        version=versions.CLAIMS,
+        code=versions.of_code("claims"),
     script:
         "../workflow_scripts/claims.py"

@@ -39,5 +39,7 @@ rule figure:
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        code=versions.of_code("figures"),
     script:
         "../workflow_scripts/figure.py"

@@ -17,6 +17,6 @@ rule publish:
         mem_mb=2000,
         runtime=10,
     params:
-        version=versions.REPORT,
+        code=versions.of_code("report", "claims"),
     script:
         "../workflow_scripts/publish.py"

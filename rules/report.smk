@@ -22,6 +22,6 @@ rule report:
         runtime=10,
     params:
         study=STUDY.study,
-        version=versions.REPORT,
+        code=versions.of_code("report", "claims"),
     script:
         "../workflow_scripts/report.py"

@@ -21,5 +21,6 @@ rule tables:
         runtime=30,
     params:
         study=STUDY.study,
+        version=versions.TABLES,
     script:
         "../workflow_scripts/tables.py"

@@ -1,5 +1,7 @@
 """The documentation keeps up with the code."""
 
+import re
+
 import pytest
 import yaml
 
@@ -23,6 +25,12 @@ def test_every_study_is_documented(root):
 @pytest.mark.parametrize("name", PRUNERS)
 def test_every_pruner_is_documented(root, name):
     assert f"`{name}`" in (root / "docs/configuration.md").read_text()
+
+
+def test_links_lead_to_files(root):
+    for page in root.glob("docs/*.md"):
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+            assert link.startswith("https://") or (page.parent / link).exists(), f"{page.name}: {link}"
 
 
 def test_citations_are_readable(root):

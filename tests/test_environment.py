@@ -81,6 +81,17 @@ def test_conda_gets_the_locked_versions():
     assert conda() == {name: version for name, version in lock().items() if not CUDA.fullmatch(name)}
 
 
+def test_container_images_get_the_locked_versions():
+    """Without the CUDA libraries, which PyTorch asks for where they are needed."""
+    script = (PROJECT / "containers/install.sh").read_text()
+    (pattern,) = re.findall(r"grep --invert-match --extended-regexp '([^']+)'", script)
+    left_out = [name for name in lock() if re.match(pattern, name)]
+    assert left_out == [name for name in lock() if CUDA.fullmatch(name)]
+    for recipe in ("Dockerfile", "effective-sparsity.def"):
+        text = (PROJECT / "containers" / recipe).read_text()
+        assert "sh /tmp/build/install.sh /tmp/build/requirements.lock" in text
+
+
 def test_conda_gets_a_python_that_the_project_allows():
     (python,) = (entry.partition("=")[2] for entry in CONDA if str(entry).startswith("python="))
     assert f"{python}.99" in Requirement(f"python{PYPROJECT['requires-python']}").specifier

@@ -2,16 +2,14 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from effective_sparsity.claims.page import page
 from effective_sparsity.claims.verdicts import judge
 from effective_sparsity.storage import replacing
 from effective_sparsity.study.job import job_log
-from effective_sparsity.study.tables import write_table
+from effective_sparsity.study.tables import read_table, write_table
 
 with job_log(snakemake.log[0]):
-    tables = {Path(path).stem: pd.read_csv(path) for path in snakemake.input}
+    tables = {Path(path).stem: read_table(path) for path in snakemake.input}
     claims, measurements = judge(tables, snakemake.params.study)
     write_table(claims, snakemake.output.claims)
     write_table(measurements, snakemake.output.measurements)

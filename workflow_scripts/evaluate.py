@@ -21,6 +21,7 @@ with job_log(snakemake.log[0]):
     for keys, path in zip([{"pruner": "dense"}, *snakemake.params.subnetworks], files, strict=True):
         trained = load_trained(path)
         row = {**keys, "n_weights": None, "status": trained.status, "steps": trained.steps}
+        row["hardware"] = trained.hardware
         if trained.status == "ok":
             loss, accuracy = evaluate(trained.state)
             row |= {"test_accuracy": accuracy, "test_loss": loss}

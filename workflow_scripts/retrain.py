@@ -11,6 +11,7 @@ from effective_sparsity.study.job import job_log
 from effective_sparsity.training.engines import train_subnetworks
 from effective_sparsity.training.execution import Execution
 from effective_sparsity.training.files import save_trained, save_unreachable
+from effective_sparsity.training.hardware import hardware
 from effective_sparsity.training.recipe import Recipe
 
 
@@ -28,22 +29,24 @@ with job_log(snakemake.log[0]):
     wanted = [tuple(key.split("/")) for key in snakemake.params.subnetworks]
     subnetworks = subnetworks_of(dict(snakemake.wildcards.items()), dict(snakemake.input.items()), wanted)
     dataset = datasets.load(snakemake.input.dataset)
+    engine, device = snakemake.params.engine, snakemake.config.get("device", "auto")
     trained = train_subnetworks(
-        snakemake.params.engine,
+        engine,
         NETWORKS[snakemake.wildcards.architecture].with_classes(dataset.classes),
         TensorFile(snakemake.input.initial).tensors(),
         {key: subnetworks[key] for key in wanted if subnetworks[key] is not None},
         dataset,
         Recipe(**snakemake.params.recipe),
         seed=int(snakemake.wildcards.seed),
-        device=snakemake.config.get("device", "auto"),
+        device=device,
         threads=snakemake.threads,
         work=snakemake.params.work,
         execution=Execution.of({**snakemake.config, "precision": snakemake.params.precision}),
     )
+    where = hardware(engine, device, snakemake.threads)
     for key, path in zip(wanted, snakemake.output, strict=True):
         if key in trained:
-            save_trained(path, trained[key].network, trained[key].masks)
+            save_trained(path, trained[key].network, trained[key].masks, where)
         else:
             save_unreachable(path)
     shutil.rmtree(snakemake.params.work, ignore_errors=True)

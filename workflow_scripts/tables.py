@@ -25,5 +25,7 @@ with job_log(snakemake.log[0]):
         made["history"] = tables.read_tables(snakemake.input.histories, study)
     for name, table in made.items():
         tables.write_table(table, snakemake.output[name], tables.COLUMNS[name])
+    # Networks by hardware; the files of earlier versions do not say.
+    trained_on = evaluations["hardware"].value_counts().to_dict() if "hardware" in evaluations else {}
     # From the configuration, not from a parameter: mirrors and devices are worth noting, but change no table.
-    write_provenance(snakemake.output.provenance, read_config(snakemake.config))
+    write_provenance(snakemake.output.provenance, read_config(snakemake.config), trained_on)

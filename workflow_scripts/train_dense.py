@@ -11,6 +11,7 @@ from effective_sparsity.storage import TensorFile
 from effective_sparsity.study.job import job_log
 from effective_sparsity.training.execution import Execution
 from effective_sparsity.training.files import save_trained
+from effective_sparsity.training.hardware import hardware
 from effective_sparsity.training.masked import train_masked
 from effective_sparsity.training.recipe import Recipe
 
@@ -18,15 +19,17 @@ with job_log(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
     dataset = datasets.load(snakemake.input.dataset)
     network = NETWORKS[snakemake.wildcards.architecture].with_classes(dataset.classes)
+    device = snakemake.config.get("device", "auto")
     trained = train_masked(
         with_state(network.build(), TensorFile(snakemake.input.initial).tensors()),
         masks={},
         dataset=dataset,
         recipe=Recipe(**snakemake.params.recipe),
         seed=int(snakemake.wildcards.seed),
-        device=snakemake.config.get("device", "auto"),
+        device=device,
         work=snakemake.params.work,
         execution=Execution.of({**snakemake.config, "precision": snakemake.params.precision}),
     )
-    save_trained(snakemake.output[0], trained, masks={})
+    where = hardware("masked", device, snakemake.threads)
+    save_trained(snakemake.output[0], trained, masks={}, hardware=where)
     Path(snakemake.params.work).unlink(missing_ok=True)

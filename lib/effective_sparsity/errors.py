@@ -1,8 +1,30 @@
-"""The one error for what a user can mend."""
+"""The errors for what a user can mend."""
+
+from pathlib import Path
 
 
 class UserError(ValueError):
     """Bad input: configuration, data, model or arguments.
 
-    Its message is one line that names the key or file, the value found, and the cure.
+    Its message is one line that names the key or file, the value found, and the cure. Line breaks within
+    keys, values and the messages of others become spaces.
     """
+
+    def __init__(self, message: object):
+        super().__init__(" ".join(str(message).splitlines()))
+
+
+class DamagedFileError(UserError):
+    """A file is not what its writer left: cut short, altered, or never of that kind.
+
+    Attributes:
+        path: of the file.
+        finding: what is wrong with it, the path included.
+        remake: what makes it anew in the workflow, once it is out of the way.
+    """
+
+    def __init__(self, path: Path | str, reason: object, remake: str = "run the same command again"):
+        self.path = Path(path)
+        self.finding = f"{path}: damaged or foreign file ({' '.join(str(reason).splitlines())})"
+        self.remake = remake
+        super().__init__(f"{self.finding}; delete it and {remake}")

@@ -1,8 +1,9 @@
-"""Files of tensors: written whole or not at all, read without unpickling."""
+"""Files of tensors: written whole or not at all, read without unpickling, with a checksum of each tensor."""
 
 import json
 import math
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from effective_sparsity.errors import UserError
+from effective_sparsity.errors import DamagedFileError
 
 
 @contextmanager
@@ -23,6 +24,11 @@ def replacing(path: Path | str) -> Iterator[Path]:
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        # A write does not say where it failed, and nobody knows the temporary path.
+        if error.errno and error.filename in (None, str(temporary)):
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -31,11 +37,10 @@ def save_tensors(path: Path | str, tensors: dict[str, np.ndarray], **metadata) -
     """Write named arrays and JSON-able metadata to a safetensors file, atomically."""
     # Not ascontiguousarray, which makes a vector of a number.
     contiguous = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
-    # The format sorts tensors, so their order is kept here; it shuffles metadata entries, so there is one.
-    header = {"header": json.dumps({"names": list(tensors), **metadata})}
+    checksums = list(map(_checksum, contiguous.values()))
     with replacing(path) as temporary:
         # Not save_file, which makes files that others may not read.
-        temporary.write_bytes(save(contiguous, header))
+        temporary.write_bytes(save(contiguous, _metadata(list(tensors), checksums, metadata)))
 
 
 def stream_tensors(
@@ -47,41 +52,88 @@ def stream_tensors(
         shapes: of the arrays, by name.
         tensors: the arrays, in the same order.
     """
-    entries = {"__metadata__": {"header": json.dumps({"names": list(shapes), **metadata})}}
+    entries = {}
     end = 0
     for name, shape in shapes.items():
         start, end = end, end + 4 * math.prod(shape)
         entries[name] = {"dtype": "I32", "shape": shape, "data_offsets": [start, end]}
-    header = json.dumps(entries).encode()
-    header += b" " * (-len(header) % 8)
+
+    def header(checksums: list[str]) -> bytes:
+        content = {"__metadata__": _metadata(list(shapes), checksums, metadata)} | entries
+        encoded = json.dumps(content).encode()
+        encoded += b" " * (-len(encoded) % 8)
+        return len(encoded).to_bytes(8, "little") + encoded
+
+    checksums = []
     with replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(len(header).to_bytes(8, "little") + header)
+        # Checksums have one length, so the header that has them takes the place of this one.
+        file.write(header([_checksum(np.empty(0))] * len(shapes)))
         for (name, shape), tensor in zip(shapes.items(), tensors, strict=True):
             if tensor.dtype != np.int32 or tensor.shape != tuple(shape):
                 raise ValueError(f"{name} is {tensor.dtype} {tensor.shape}, not int32 {shape}")
-            tensor.astype("<i4", copy=False).tofile(file)
+            stored = np.asarray(tensor, "<i4", order="C")
+            checksums.append(_checksum(stored))
+            # Not tofile, which does not say why it could not write.
+            file.write(stored.data)
+        file.seek(0)
+        file.write(header(checksums))
+
+
+def _metadata(names: list[str], checksums: list[str], metadata: dict) -> dict[str, str]:
+    # The format sorts tensors, so their order is kept here; it shuffles metadata entries, so there is one.
+    return {"header": json.dumps({"names": names, "checksums": checksums, **metadata})}
+
+
+def _checksum(array: np.ndarray) -> str:
+    """CRC-32 of the bytes of a contiguous array: against damage, not against forgery."""
+    return f"{zlib.crc32(array.reshape(-1).view(np.uint8)):08x}"
+
+
+class _Metadata(dict):
+    """What was saved beside the tensors; a key that is missing means another kind of file."""
+
+    def __init__(self, path: Path | str, entries: dict):
+        super().__init__(entries)
+        self._path = path
+
+    def __missing__(self, key: str):
+        raise DamagedFileError(self._path, f"it has no {key}")
 
 
 class TensorFile:
     """A safetensors file written by `save_tensors`; tensors are read when they are asked for.
 
     Raises:
-        UserError: the file is damaged or was not written by `save_tensors`.
+        DamagedFileError: the file was not written by `save_tensors`, or has changed since.
+        OSError: it cannot be read.
     """
 
     def __init__(self, path: Path | str):
+        self._path = path
+        with Path(path).open("rb"):  # for an OSError that names the file
+            pass
         try:
             self._file = safe_open(path, framework="numpy")
-            self.metadata = json.loads(self._file.metadata()["header"])
+            self.metadata = _Metadata(path, json.loads(self._file.metadata()["header"]))
             self.names: list[str] = self.metadata.pop("names")
-        except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
-            raise UserError(f"{path}: damaged or foreign file ({error}); delete it and run again") from error
+            # Files of earlier versions have no checksums.
+            checksums = self.metadata.pop("checksums", [None] * len(self.names))
+            self._checksums = dict(zip(self.names, checksums, strict=True))
+        except (SafetensorError, LookupError, TypeError, ValueError) as error:
+            raise DamagedFileError(path, error) from error
 
     def __contains__(self, name: str) -> bool:
         return name in self.names
 
     def __getitem__(self, name: str) -> np.ndarray:
-        return self._file.get_tensor(name)
+        try:
+            tensor = self._file.get_tensor(name)
+        except SafetensorError as error:
+            raise DamagedFileError(self._path, error) from error
+        expected = self._checksums.get(name)
+        if expected and _checksum(tensor) != expected:
+            raise DamagedFileError(self._path, f"the checksum of {name} is not {expected}")
+        return tensor
 
     def group(self, prefix: str) -> dict[str, np.ndarray]:
         """The tensors named `prefix/...`, by the rest of their names, in the order of saving."""

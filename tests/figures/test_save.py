@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from effective_sparsity.errors import DamagedFileError
 from effective_sparsity.figures.registry import FIGURES
-from effective_sparsity.figures.save import save
+from effective_sparsity.figures.save import read_svg, save
 
 
 @pytest.mark.parametrize("name", ["effective_vs_direct", "accuracy_random_quotas"])
@@ -12,6 +13,16 @@ def test_the_same_tables_give_the_same_bytes(name, tables, tmp_path):
     assert [path.suffix for path in first] == [".pdf", ".svg", ".png", ".csv"]
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes(), one.name
+
+
+def test_an_svg_that_is_cut_short_is_noticed(tables, tmp_path):
+    _, svg, *_ = save(*FIGURES["target_hits"].draw(tables), tmp_path / "figure")
+    content = read_svg(svg)
+    assert content == svg.read_bytes()
+    for damaged in (content[:-20], b"", b"<html></html>"):
+        svg.write_bytes(damaged)
+        with pytest.raises(DamagedFileError):
+            read_svg(svg)
 
 
 def test_no_date_is_written(tables, tmp_path):

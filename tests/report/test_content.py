@@ -58,7 +58,9 @@ def test_run_times_are_added_up_by_step():
 
 
 def test_facts_say_what_was_run():
-    facts = dict(content.facts(subnetworks(), {"commit": "0123456789abcdef-dirty"}))
+    provenance = {"commit": "0123456789abcdef-dirty", "trained_on": {"card": 1200, "Processor, 1 thread": 1}}
+    facts = dict(content.facts(subnetworks(), provenance))
+    assert facts["Trained on"] == "card (1,200), Processor, 1 thread (1)"
     assert facts["Networks"] == "LeNet-300-100 on MNIST"
     assert (facts["Seeds"], facts["Subnetworks"], facts["Compressions"]) == ("3", "3", "1, from 10 to 10")
     assert facts["Commit"] == "0123456789ab-dirty"

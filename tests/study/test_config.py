@@ -1,6 +1,7 @@
 """Configurations: defaults, and one clear line for whatever is wrong."""
 
 import copy
+from itertools import chain
 
 import pytest
 import yaml
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from effective_sparsity.errors import UserError
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.pruning.pruners import PRUNERS
-from effective_sparsity.study.config import read_config
+from effective_sparsity.study.config import ArchitectureConfig, read_config
 from effective_sparsity.study.include import with_included
 from effective_sparsity.study.plan import Plan
 
@@ -116,9 +117,14 @@ def test_ranges_have_the_paper_s_compressions():
         (changed(seeds="x"), "config: seeds: .*list, not 'x'"),
         (changed(seeds=[]), "config: seeds: .*at least 1"),
         (changed(seeds=[-1]), "config: seeds.0: .*not -1"),
+        (changed(seeds=[2**32]), "config: seeds.0: .*less than 4294967296"),
+        (changed(results="a{b}"), "config: results: 'a{b}' starts with ~, or has braces"),
+        (changed(data="~/data"), "config: data: '~/data' starts with ~"),
+        (changed(mirrors=["ftp://x"]), "config: mirrors.0: mirror 'ftp://x': not the URL of a folder"),
         (changed(seeds=[1, 1]), r"config: seeds: \[1, 1\] has duplicates"),
         (changed(pruners=["synfow"]), "config: unknown pruner 'synfow'; did you mean synflow?"),
         (changed(pruners=["snip", "snip"]), "config: pruners: .*duplicates"),
+        (changed(pruners=[]), "config: pruners: none for lenet-300-100; give at least one"),
         (changed(pruners=["random-uniform-plus"]), "random-uniform-plus is for convolutional networks only"),
         (changed(criteria=["both"]), "config: criteria.0: .*'direct' or 'effective', not 'both'"),
         (changed(architectures={"lenet": {"dataset": "mnist"}}), "unknown architecture 'lenet'"),
@@ -175,15 +181,34 @@ json_values = st.recursive(
     json_values,
 )
 def test_no_value_gives_anything_but_a_study_or_one_line(key, value):
+    one_line_at_most(changed(**{key: value}))
+
+
+def one_line_at_most(config: dict) -> None:
+    """Whatever `config` is, what the Snakefile asks of it gives a plan or one line."""
     try:
-        read_config(changed(**{key: value}))
+        plan = Plan(read_config(config))
+        plan.check_folders()
+        for architecture in plan.study.architectures:
+            assert plan.recipe(architecture)
+            assert plan.subnetworks(architecture)
+            assert [*chain(*plan.shares(architecture))] == [*plan.study.levels_of(architecture)]
+        assert plan.files(f"{plan.study.results}/{{architecture}}/{{seed}}/{{pruner}}")
     except UserError as error:
         assert "\n" not in str(error)
+
+
+@given(st.dictionaries(st.sampled_from([*ArchitectureConfig.model_fields, "stepps"]), json_values))
+def test_no_architecture_gives_anything_but_a_plan_or_one_line(settings):
+    network = {"dataset": "mnist"} | settings
+    one_line_at_most(changed(architectures={"lenet-300-100": network}))
+
+
+@given(st.text(min_size=1, max_size=300), st.sampled_from(["results", "data"]))
+def test_no_folder_gives_anything_but_a_plan_or_one_line(folder, key):
+    one_line_at_most(changed(**{key: folder}))
 
 
 @given(st.dictionaries(st.sampled_from(["from", "to", "per_decade", "x"]), json_values))
 def test_no_range_gives_anything_but_a_study_or_one_line(value):
-    try:
-        read_config(changed(compressions=value))
-    except UserError as error:
-        assert "\n" not in str(error)
+    one_line_at_most(changed(compressions=value))

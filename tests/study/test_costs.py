@@ -51,3 +51,13 @@ def test_a_job_too_short_to_measure_its_memory_counts(tmp_path):
     assert row.seconds == pytest.approx(0.1)
     assert pd.isna(row.max_rss_mb)
     assert pd.isna(row.cpu_seconds)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda text: "", lambda text: HEAD, lambda text: "\0" * 30, lambda text: "s\n1\n"]
+)
+def test_a_damaged_measurement_leaves_no_row(damage, tmp_path):
+    measured(tmp_path, "rank", "net-1-0-snip", 1)
+    path = tmp_path / "rank/net-1-0-snip.tsv"
+    path.write_text(damage(path.read_text()))
+    assert costs(subnetworks("snip"), tmp_path, {}).empty

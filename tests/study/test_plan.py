@@ -71,3 +71,5 @@ def test_folders_that_cannot_be_written_are_one_line(key, tmp_path):
     with pytest.raises(UserError, match=f"config: {key}: .* cannot be written .*; name another folder"):
         plan(**{key: folder}).check_folders()
     plan(**{key: str(tmp_path / "new/folder")}).check_folders()
+    with pytest.raises(UserError, match=f"config: {key}: xxx.*: File name too long; name another folder"):
+        plan(**{key: 300 * "x"}).check_folders()

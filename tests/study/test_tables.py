@@ -5,6 +5,7 @@ import io
 import pandas as pd
 import pytest
 
+from effective_sparsity.errors import DamagedFileError
 from effective_sparsity.study import tables
 from effective_sparsity.study.config import read_config
 from effective_sparsity.study.plan import Plan
@@ -122,3 +123,26 @@ def test_a_reduced_setting_says_how(note, steps, text):
 def test_training_in_another_precision_is_labelled():
     assert tables.reduction("", 96_000, 96_000, "float32") == ""
     assert tables.reduction("", 2_000, 96_000, "bfloat16") == "2,000 of 96,000 steps; bfloat16 training"
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda text: b"", "No columns to parse"),
+        (lambda text: text[:-7], "it is cut short"),
+        (lambda text: text.replace(b"n_active", b"other"), "it has no column n_active"),
+        (lambda text: b"\xff\x00" + text, "can't decode|no column"),
+        (lambda text: b"<html>\n<a,b>\nc,d,e\n", "Expected 2 fields"),
+    ],
+)
+def test_damaged_tables_are_noticed(damage, reason, tmp_path):
+    tables.write_table(LAYERS, tmp_path / "layers.csv")
+    assert tables.read_table(tmp_path / "layers.csv").equals(LAYERS)
+    (tmp_path / "layers.csv").write_bytes(damage((tmp_path / "layers.csv").read_bytes()))
+    with pytest.raises(DamagedFileError, match=reason):
+        tables.read_table(tmp_path / "layers.csv")
+
+
+def test_tables_of_other_names_may_have_any_columns(tmp_path):
+    tables.write_table(LAYERS[["layer"]], tmp_path / "other.csv")
+    assert list(tables.read_table(tmp_path / "other.csv")) == ["layer"]

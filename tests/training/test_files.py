@@ -24,8 +24,9 @@ def trained() -> Trained:
 
 
 def test_networks_come_back_whole(trained, tmp_path):
-    save_trained(tmp_path / "file", trained, MASKS)
+    save_trained(tmp_path / "file", trained, MASKS, "some card")
     back = load_trained(tmp_path / "file")
+    assert back.hardware == "some card"
     assert (back.status, back.steps) == ("ok", 10)
     assert list(back.state) == list(trained.state)
     for name, value in trained.state.items():

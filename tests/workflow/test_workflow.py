@@ -1,5 +1,10 @@
 """The workflow as its users run it: from nothing, again, after a change, after a kill."""
 
+import json
+import os
+import re
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -80,6 +85,14 @@ def test_every_job_leaves_a_log_and_a_benchmark(finished):
             assert names == {f"lenet-300-100-0-{pruner}" for pruner in pruners}
 
 
+def test_provenance_says_what_networks_were_trained_on(finished):
+    provenance = json.loads((finished.results / "tables/provenance.json").read_text())
+    assert provenance["study"]["study"] == "tiny"
+    assert sum(provenance["trained_on"].values()) == 1 + 4 * 2 * 2
+    assert all(name.endswith("1 thread") for name in provenance["trained_on"])
+    assert all(provenance[key] for key in ("python", "packages", "machine"))
+
+
 def test_no_work_files_are_left(finished):
     assert not [path for path in (finished.results / ".work").rglob("*") if path.is_file()]
 
@@ -122,6 +135,44 @@ def test_a_new_seed_leaves_the_others_alone(copy):
     assert plan["rank"] == len(STORED)
     assert plan["subnetworks"] == plan["retrain_lenet-300-100_1"] == len(PRUNERS)
     assert plan["initialise"] == plan["train_dense"] == plan["evaluate"] == 1
+
+
+def test_data_that_are_fetched_again_make_nothing_else_again(copy):
+    data = copy.folder / "data/mnist-5k.safetensors"
+    data.write_bytes(b"damaged")
+    assert not copy.planned()
+    data.unlink()
+    assert not copy.planned()
+    copy.succeed("data")
+    assert not copy.planned()
+
+
+def test_results_copied_elsewhere_are_not_made_again(copy):
+    """As long as their times are copied, too; and otherwise they can be declared up to date."""
+    shutil.rmtree(copy.folder / ".snakemake")
+    assert not copy.planned()
+    for age, path in enumerate(sorted(copy.results.rglob("*"), reverse=True)):
+        os.utime(path, (age, age))
+    assert copy.planned()
+    copy.succeed("--touch")
+    assert not copy.planned()
+
+
+def test_a_damaged_file_is_made_again_by_the_next_run(copy):
+    replicate = copy.results / "lenet-300-100/seed-0"
+    network = replicate / "synflow/direct/c10.safetensors"
+    content, evaluation = network.read_bytes(), (replicate / "evaluation.csv").read_bytes()
+    network.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    target = "results/tiny/lenet-300-100/seed-0/evaluation.csv"
+    done = copy.run(target)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    (line, _) = re.findall(r".*damaged or foreign file.*", done.stderr)  # the job's own, and from its log
+    assert line.startswith("Error: results/tiny/lenet-300-100/seed-0/synflow/direct/c10.safetensors: damaged")
+    assert line.endswith("renamed to c10.safetensors.damaged; run the same command again to make it anew")
+    copy.succeed(target)
+    assert network.read_bytes() == content
+    assert (replicate / "evaluation.csv").read_bytes() == evaluation
 
 
 def test_longer_training_redoes_what_is_trained_and_what_looks_at_trained_weights(copy):
@@ -200,6 +251,9 @@ def test_every_step_has_its_cost(finished):
 def test_a_run_that_was_killed_goes_on_to_the_same_tables(finished, fresh):
     fresh.run_and_kill_when(lambda: len(list(fresh.results.glob("*/seed-0/*/direct/*.safetensors"))) >= 3)
     assert not (fresh.results / "tables/subnetworks.csv").exists()
+    refused = fresh.run()
+    assert refused.returncode != 0
+    assert "removed with the --unlock argument" in refused.stderr
     fresh.succeed("--unlock")
     fresh.succeed()
     assert fresh.tables() == finished.tables()

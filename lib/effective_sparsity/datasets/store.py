@@ -5,11 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from effective_sparsity.errors import UserError
+from effective_sparsity.errors import DamagedFileError, UserError
 from effective_sparsity.storage import TensorFile, save_tensors
 
 _ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 _FACTS = ("name", "variant", "note", "classes", "mean", "std")
+
+# By itself first: whatever is made in the same run as its input is made again.
+_REMAKE = "run `snakemake --cores 1 data`, then the same command again"
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ def load(path: str | Path) -> Dataset:
     """Reads a file that `save` wrote.
 
     Raises:
-        UserError: if there is no such file, or it is damaged.
+        UserError: if there is no such file.
+        DamagedFileError: if it was not written by `save`, or has changed since.
     """
     try:
         file = TensorFile(path)
@@ -92,5 +96,8 @@ def load(path: str | Path) -> Dataset:
         return Dataset(**facts, **file.tensors())
     except FileNotFoundError:
         raise UserError(f"{path}: no such data set; the workflow's download step makes it") from None
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{path}: not a data set ({error}); remove it and run again") from error
+    except TypeError as error:
+        raise DamagedFileError(path, error, _REMAKE) from error
+    except DamagedFileError as error:
+        error.remake = _REMAKE
+        raise

@@ -6,6 +6,7 @@ import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
+from effective_sparsity.errors import DamagedFileError
 from effective_sparsity.figures.style import RC
 from effective_sparsity.storage import replacing
 
@@ -15,6 +16,19 @@ _FORMATS = {
     "svg": {"metadata": {"Date": None}},
     "png": {"dpi": 200},
 }
+
+
+def read_svg(path: Path | str) -> bytes:
+    """Read the SVG of a figure.
+
+    Raises:
+        DamagedFileError: it is something else, or was cut short.
+        OSError: it cannot be read.
+    """
+    content = Path(path).read_bytes()
+    if b"<svg" not in content or not content.rstrip().endswith(b"</svg>"):
+        raise DamagedFileError(path, "not a whole SVG")
+    return content
 
 
 def save(figure: Figure, data: pd.DataFrame, stem: str | Path) -> list[Path]:

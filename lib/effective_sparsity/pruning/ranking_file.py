@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from effective_sparsity.errors import UserError
+from effective_sparsity.errors import DamagedFileError
 from effective_sparsity.pruning.ranking import Priorities
 from effective_sparsity.storage import TensorFile, stream_tensors
 
@@ -53,10 +53,10 @@ class RankingFile:
         """The priorities of a level, or those that serve all levels.
 
         Raises:
-            UserError: the file has no such level.
+            DamagedFileError: the file has no such level.
         """
         key = ONE_SHOT if ONE_SHOT in self.levels else level
         if key not in self.levels:
-            raise UserError(f"{self._path}: no ranking of level {key}; delete the file and run again")
+            raise DamagedFileError(self._path, f"it has no ranking of level {key}")
         floor, ceiling = self._file[f"{key}/limits"].tolist()
         return Priorities(self._file.group(f"{key}/priority"), floor, ceiling)

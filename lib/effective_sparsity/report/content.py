@@ -153,8 +153,13 @@ def facts(subnetworks: pd.DataFrame, provenance: Mapping) -> list[tuple[str, str
         ("Compressions", _levels(levels)),
         ("Seeds", str(subnetworks.seed.nunique())),
         ("Subnetworks", f"{len(subnetworks):,}"),
+        ("Trained on", _hardware(provenance.get("trained_on", {}))),
         ("Commit", _short(provenance.get("commit"))),
     ]
+
+
+def _hardware(networks: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} ({count:,})" for name, count in networks.items()) or "unknown"
 
 
 def _short(commit: str | None) -> str:

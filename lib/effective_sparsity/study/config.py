@@ -6,8 +6,17 @@ import re
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
+from effective_sparsity.datasets.fetch import list_mirrors
 from effective_sparsity.datasets.registry import SOURCES
 from effective_sparsity.errors import UserError
 from effective_sparsity.networks.registry import NETWORKS, Network
@@ -26,6 +35,24 @@ AutoOrBool = Annotated[
 ]
 
 
+def _folder(path: str) -> str:
+    """A folder whose name Snakemake takes as it is; braces would be wildcards."""
+    if path.startswith("~") or re.search(r"[{}\x00-\x1f]", path):
+        raise ValueError(f"{path!r} starts with ~, or has braces or control characters; write another path")
+    return path
+
+
+def _mirror(url: str) -> str:
+    list_mirrors([url])
+    return url
+
+
+Folder = Annotated[str, Field(min_length=1), AfterValidator(_folder)]
+Mirror = Annotated[str, AfterValidator(_mirror)]
+# PyTorch and NumPy both take 32 bits.
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -35,7 +62,7 @@ class CompressionRange(_Section):
 
     start: Compression = Field(alias="from")
     to: Compression
-    per_decade: int = Field(ge=1)
+    per_decade: int = Field(ge=1, le=1000)
 
     @property
     def values(self) -> list[float]:
@@ -106,7 +133,7 @@ class StudyConfig(_Section):
     compressions: CompressionRange | list[Compression] | None = Field(
         None, description="may be left out if every architecture has its own"
     )
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    seeds: list[Seed] = Field(min_length=1)
     snip_loss: Literal["cross-entropy", "linear"] = "cross-entropy"
     engine: Literal["auto", "packed", "masked"] = Field(
         "auto",
@@ -118,9 +145,9 @@ class StudyConfig(_Section):
     compile: bool = False
     stack: AutoOrBool = "auto"
     deterministic: bool = False
-    results: str = Field("results", min_length=1)
-    data: str = Field("data", min_length=1)
-    mirrors: list[str] = Field([], description="URLs of folders to fetch data sets from, tried first")
+    results: Folder = "results"
+    data: Folder = "data"
+    mirrors: list[Mirror] = Field([], description="URLs of folders to fetch data sets from, tried first")
 
     @model_validator(mode="before")
     @classmethod
@@ -186,6 +213,8 @@ class StudyConfig(_Section):
                     f"pruners: {name} {reason}; leave it out, or give architectures.{architecture} its own "
                     f"pruners"
                 )
+        if not asked:
+            raise ValueError(f"pruners: none for {architecture}; give at least one")
         if len(set(asked)) < len(asked):
             raise ValueError(f"pruners: {asked} has duplicates; list each once")
         return list(asked)

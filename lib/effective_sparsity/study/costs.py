@@ -15,8 +15,9 @@ def costs(subnetworks: pd.DataFrame, folder: Path | str, shares: dict[str, int])
 
     Args:
         subnetworks: the study's table of that name.
-        folder: benchmark files, `<rule>/<architecture>-<seed>[-<pruner>[-<share>]].tsv`. One that is not
-            there leaves no row: what a study cost is worth knowing, but not worth running it again.
+        folder: benchmark files, `<rule>/<architecture>-<seed>[-<pruner>[-<share>]].tsv`. One that is
+            missing or damaged leaves no row: what a study cost is worth knowing, but not worth running it
+            again.
         shares: number of retraining jobs among which the levels of each architecture are divided.
 
     Returns:
@@ -43,11 +44,14 @@ def costs(subnetworks: pd.DataFrame, folder: Path | str, shares: dict[str, int])
 
 def _row(where: dict, folder: Path | str, stage: str, names: list[str]) -> list[dict]:
     paths = [Path(folder, stage, f"{name}.tsv") for name in names]
-    if not paths or not all(path.exists() for path in paths):
+    try:
+        measured = pd.concat([pd.read_csv(path, sep="\t") for path in paths])
+        # Snakemake writes "-" for what it could not measure.
+        measured = measured[["s", "cpu_time", "max_rss"]].apply(pd.to_numeric, errors="coerce")
+    except (OSError, ValueError, KeyError):  # missing or damaged, or no paths at all
         return []
-    measured = pd.concat([pd.read_csv(path, sep="\t") for path in paths])
-    # Snakemake writes "-" for what it could not measure.
-    measured = measured[["s", "cpu_time", "max_rss"]].apply(pd.to_numeric, errors="coerce")
+    if len(measured) < len(paths):
+        return []
     sums = measured.sum(min_count=len(paths))
     return [
         where

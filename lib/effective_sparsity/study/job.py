@@ -1,14 +1,13 @@
 """What every job of the workflow does around its work."""
 
 import contextlib
-import errno
 import logging
 import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-from effective_sparsity.errors import UserError
+from effective_sparsity.errors import DamagedFileError, UserError
 
 
 @contextlib.contextmanager
@@ -16,28 +15,47 @@ def job_log(path: str) -> Iterator[None]:
     """Send messages to the log file `path`, and end the process there in case of an error.
 
     An error that the user can mend is one line, in the log and on stderr; any other leaves its traceback in
-    the log. A disk that is too full for the log is no reason to fail, one that is too full for results is.
+    the log. A file that turns out to be damaged is renamed, so that the next run makes it anew.
     """
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    log = Path(path).open("w")  # noqa: SIM115 (closing it may fail)
+    # On a full disk the log is the first that cannot be written; that must not hide why the job ends.
+    logging.raiseExceptions = False
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        log = Path(path).open("w", buffering=1)  # noqa: SIM115 - closed where that may fail
+    except OSError as error:
+        sys.exit(f"Error: {_in_one_line(error)}")
     logging.basicConfig(stream=log, level=logging.INFO, format="%(asctime)s %(message)s", force=True)
     try:
         yield
-    except UserError as error:
-        _write(log, f"{error}\n")
-        sys.exit(f"Error: {error}")
     except Exception as error:
-        _write(log, traceback.format_exc())
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            sys.exit(
-                f"Error: {error.strerror}: make room and run again; what was trained is not trained again"
-            )
+        line = _in_one_line(error)
+        with contextlib.suppress(OSError):
+            log.write(f"{line or traceback.format_exc()}\n")
+        if line:
+            sys.exit(f"Error: {line}")
         raise
     finally:
         with contextlib.suppress(OSError):
             log.close()
 
 
-def _write(log, text):
-    with contextlib.suppress(OSError):
-        log.write(text)
+def _in_one_line(error: Exception) -> str | None:
+    """What is wrong and what to do; None if it is not for the user to mend."""
+    if isinstance(error, DamagedFileError):
+        return _set_aside(error)
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        return f"{what}; mend that and run the same command again, nothing that was finished is lost"
+    return None
+
+
+def _set_aside(error: DamagedFileError) -> str:
+    """Rename the file. As an input it was made by another job, which makes it again once it is missing."""
+    aside = error.path.with_name(f"{error.path.name}.damaged")
+    try:
+        error.path.replace(aside)
+    except OSError:
+        return str(error)
+    return f"{error.finding}; renamed to {aside.name}; {error.remake} to make it anew"

@@ -18,10 +18,14 @@ class Plan:
 
     def check_folders(self) -> None:
         """Raise UserError if the folder of the results or of the data cannot be written to."""
-        for key in ("results", "data"):
-            folder = Path(getattr(self.study, key))
-            existing = next(path for path in [folder, *folder.absolute().parents] if path.exists())
-            if not existing.is_dir() or not os.access(existing, os.W_OK):
+        study = self.study
+        for key, folder in {"results": Path(study.results, study.study), "data": Path(study.data)}.items():
+            try:
+                existing = next(path for path in [folder, *folder.absolute().parents] if path.exists())
+                writable = existing.is_dir() and os.access(existing, os.W_OK)
+            except OSError as error:
+                raise UserError(f"config: {key}: {folder}: {error.strerror}; name another folder") from None
+            if not writable:
                 raise UserError(
                     f"config: {key}: {folder} cannot be written ({existing}); name another folder"
                 )

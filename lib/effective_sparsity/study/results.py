@@ -1,12 +1,12 @@
 """The folder of a study that has run."""
 
-import json
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
 from effective_sparsity.errors import UserError
+from effective_sparsity.study.provenance import read_provenance
 
 
 class Results:
@@ -25,7 +25,7 @@ class Results:
         path = self.folder / "tables/provenance.json"
         if not path.is_file():
             raise UserError(f"{path} is missing; name the folder of a study that has run to its tables")
-        return json.loads(path.read_text())
+        return read_provenance(path)
 
     @property
     def study(self) -> str:

@@ -1,9 +1,11 @@
 """The tables of a study: tidy, put together from the files of its replicates."""
 
+import io
 from pathlib import Path
 
 import pandas as pd
 
+from effective_sparsity.errors import DamagedFileError
 from effective_sparsity.pruning.ranking import as_compression
 from effective_sparsity.storage import replacing
 from effective_sparsity.study.plan import Plan
@@ -29,15 +31,40 @@ COLUMNS = {
     ],
 }  # fmt: skip
 
+# Files of a replicate become a table of another name, and do not say yet of which study they are.
+_OF_A_REPLICATE = {"evaluation": "dense", "curve": "curves"}
+_OF_THE_STUDY = ("study", "dataset", "reduced")
+
 
 def identified(table: pd.DataFrame, **keys) -> pd.DataFrame:
     """`table` with constant columns in front that say what it is about."""
     return pd.concat([pd.DataFrame(keys, index=table.index), table], axis=1)
 
 
+def read_table(path: Path | str) -> pd.DataFrame:
+    """Read what `write_table` wrote.
+
+    Raises:
+        DamagedFileError: the file is empty, cut short, not CSV, or lacks a column of tables of its name.
+        OSError: it cannot be read.
+    """
+    path = Path(path)
+    content = path.read_bytes()
+    try:
+        table = pd.read_csv(io.BytesIO(content))
+    except ValueError as error:
+        raise DamagedFileError(path, error) from error
+    if not content.endswith(b"\n"):
+        raise DamagedFileError(path, "it is cut short")
+    for column in COLUMNS.get(_OF_A_REPLICATE.get(path.stem, path.stem), []):
+        if column not in table and column not in _OF_THE_STUDY:
+            raise DamagedFileError(path, f"it has no column {column}")
+    return table
+
+
 def read_tables(paths: list[str], study: str) -> pd.DataFrame:
     """All files below each other, with the study's name."""
-    tables = [pd.read_csv(path) for path in paths]
+    tables = [read_table(path) for path in paths]
     # A table without rows has columns without types; only if there is nothing else it is what is left.
     filled = [table for table in tables if len(table)] or tables[:1]
     return identified(pd.concat(filled, ignore_index=True), study=study)

@@ -21,16 +21,21 @@ class TrainedFile:
         steps: optimizer steps done.
         state: as in `Trained`; empty if unreachable.
         history: as in `Trained`.
+        hardware: what it was trained on, see `hardware.hardware`; None if that is not known.
     """
 
     status: str
     steps: int
     state: dict[str, np.ndarray]
     history: pd.DataFrame
+    hardware: str | None
 
 
-def save_trained(path: Path | str, trained: Trained, masks: Masks) -> None:
+def save_trained(path: Path | str, trained: Trained, masks: Masks, hardware: str | None = None) -> None:
     """Write a trained network; of each parameter in `masks` only the entries under its mask.
+
+    Args:
+        hardware: what it was trained on, for the records.
 
     Raises:
         RuntimeError: a weight outside its mask is not zero, so the training was wrong.
@@ -51,6 +56,7 @@ def save_trained(path: Path | str, trained: Trained, masks: Masks) -> None:
         steps=trained.steps,
         state=list(trained.state),
         shapes={name: mask.shape for name, mask in masks.items()},
+        hardware=hardware,
     )
 
 
@@ -77,6 +83,7 @@ def load_trained(path: Path | str) -> TrainedFile:
         file.metadata["steps"],
         {name: value(name) for name in file.metadata["state"]},
         pd.DataFrame(file.group("history"), columns=HISTORY_COLUMNS),
+        file.metadata.get("hardware"),
     )
 
 
