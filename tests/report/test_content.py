@@ -53,7 +53,7 @@ def test_run_times_are_added_up_by_step():
         ]
     )
     assert texts(content.costs(costs)) == [
-        ["LeNet-300-100 on MNIST", "Scores and effective scores", "2", "6.0", "3.0", "2.0", "400"]
+        ["LeNet-300-100 on MNIST", "Scores from gradients", "2", "6.0", "3.0", "2.0", "400"]
     ]
 
 
