@@ -49,5 +49,9 @@ localrules:
     data,
 
 
+onstart:
+    check_device()
+
+
 onsuccess:
     print(f"Done. Tables and figures are in {ROOT}.")

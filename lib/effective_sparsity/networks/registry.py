@@ -15,6 +15,21 @@ BATCH_NORM_EPSILON = 1e-3
 
 
 @dataclass(frozen=True)
+class Size:
+    """Counts for one image.
+
+    Attributes:
+        weights: prunable weights.
+        multiplications: of the prunable layers in a forward pass, each with an addition.
+        activations: numbers that all layers together put out.
+    """
+
+    weights: int = 0
+    multiplications: int = 0
+    activations: int = 0
+
+
+@dataclass(frozen=True)
 class Network:
     """What the study must know of a network.
 
@@ -26,6 +41,7 @@ class Network:
         recipe: the paper's recipe; `studies` may shorten it.
         snip_batch: samples b of a SNIP step; SNIP sees up to 300 b samples.
         smart_ratio_power: power of a layer's number that its smart-ratio is divided by (Su et al. 2020).
+        size: what a pass through it costs, to estimate what jobs need.
     """
 
     builder: str
@@ -35,6 +51,7 @@ class Network:
     recipe: Recipe
     snip_batch: int
     smart_ratio_power: int = 0
+    size: Size = Size()
 
     def build(self):
         """The model (torch.nn.Module), not yet initialised."""
@@ -94,6 +111,7 @@ NETWORKS = {
             augmentation="rotation",
         ),
         snip_batch=100,
+        size=Size(266_200, 266_200, 2_004),
     ),
     "lenet-5": Network(
         builder="effective_sparsity.networks.lenet_5:lenet_5",
@@ -102,6 +120,7 @@ NETWORKS = {
         convolutional=True,
         recipe=_LENET_5_RECIPE,
         snip_batch=128,
+        size=Size(61_770, 651_720, 21_520),
     ),
     "vgg-16": Network(
         builder="effective_sparsity.networks.vgg:vgg_16",
@@ -111,6 +130,7 @@ NETWORKS = {
         recipe=_VGG_RECIPE,
         snip_batch=128,
         smart_ratio_power=2,
+        size=Size(14_715_584, 313_201_664, 861_204),
     ),
     "vgg-19": Network(
         builder="effective_sparsity.networks.vgg:vgg_19",
@@ -120,6 +140,7 @@ NETWORKS = {
         recipe=_VGG_RECIPE,
         snip_batch=1280,
         smart_ratio_power=2,
+        size=Size(20_070_080, 398_182_400, 941_256),
     ),
     "resnet-18": Network(
         builder="effective_sparsity.networks.resnet_18:resnet_18",
@@ -128,5 +149,6 @@ NETWORKS = {
         convolutional=True,
         recipe=_RESNET_RECIPE,
         snip_batch=2560,
+        size=Size(11_261_632, 2_221_772_800, 7_898_512),
     ),
 }

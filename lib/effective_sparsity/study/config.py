@@ -108,6 +108,9 @@ class StudyConfig(_Section):
         description="packed trains all subnetworks of a job as one sparse network (fully-connected only)",
     )
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    max_hours: float = Field(
+        24, gt=0, allow_inf_nan=False, description="the longest run time that a job asks a cluster for"
+    )
     results: str = Field("results", min_length=1)
     data: str = Field("data", min_length=1)
     mirrors: list[str] = Field([], description="URLs of folders to fetch data sets from, tried first")
