@@ -7,6 +7,7 @@ from effective_sparsity import datasets
 from effective_sparsity.networks.prunable import kernels
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.networks.state import with_state
+from effective_sparsity.study.cards import job_device
 from effective_sparsity.study.job import job_log
 from effective_sparsity.study.tables import identified, reduction, write_table
 from effective_sparsity.training.files import load_trained
@@ -17,7 +18,7 @@ with job_log(snakemake.log[0]):
     dataset = datasets.load(snakemake.input.dataset)
     network = NETWORKS[snakemake.wildcards.architecture].with_classes(dataset.classes)
     model = network.build()
-    device = snakemake.config.get("device", "auto")
+    device = job_device(snakemake.config.get("device", "auto"), snakemake.resources.gpu)
 
     rows, histories = [], []
     files = [snakemake.input.dense, *snakemake.input.trained]

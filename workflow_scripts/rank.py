@@ -9,6 +9,7 @@ from effective_sparsity.pruning.pruners import PRUNERS, Inputs
 from effective_sparsity.pruning.rank import rank
 from effective_sparsity.pruning.ranking_file import ONE_SHOT, RankingFile, save_rankings
 from effective_sparsity.storage import TensorFile
+from effective_sparsity.study.cards import job_device
 from effective_sparsity.study.job import job_log
 from effective_sparsity.training.files import load_trained
 from effective_sparsity.training.masked import resolve_device
@@ -25,7 +26,7 @@ with job_log(snakemake.log[0]):
         seed=int(snakemake.wildcards.seed),
     )
     if pruner.needs_data:
-        device = snakemake.config.get("device", "auto") if snakemake.resources.gpu else "cpu"
+        device = job_device(snakemake.config.get("device", "auto"), snakemake.resources.gpu)
         inputs = inputs.having(
             dataset=datasets.load(files.dataset),
             snip_loss=settings["snip_loss"],

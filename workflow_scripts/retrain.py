@@ -6,6 +6,7 @@ from effective_sparsity import datasets
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.pruning.subnetworks import SubnetworkFile
 from effective_sparsity.storage import TensorFile
+from effective_sparsity.study.cards import job_device
 from effective_sparsity.study.job import job_log
 from effective_sparsity.training.engines import train_subnetworks
 from effective_sparsity.training.files import save_trained, save_unreachable
@@ -24,7 +25,7 @@ with job_log(snakemake.log[0]):
         dataset,
         Recipe(**snakemake.params.recipe),
         seed=int(snakemake.wildcards.seed),
-        device=snakemake.config.get("device", "auto"),
+        device=job_device(snakemake.config.get("device", "auto"), snakemake.resources.gpu),
         threads=snakemake.threads,
         work=snakemake.params.work,
     )

@@ -8,6 +8,7 @@ from effective_sparsity import datasets
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.networks.state import with_state
 from effective_sparsity.storage import TensorFile
+from effective_sparsity.study.cards import job_device
 from effective_sparsity.study.job import job_log
 from effective_sparsity.training.files import save_trained
 from effective_sparsity.training.masked import train_masked
@@ -23,7 +24,7 @@ with job_log(snakemake.log[0]):
         dataset=dataset,
         recipe=Recipe(**snakemake.params.recipe),
         seed=int(snakemake.wildcards.seed),
-        device=snakemake.config.get("device", "auto"),
+        device=job_device(snakemake.config.get("device", "auto"), snakemake.resources.gpu),
         work=snakemake.params.work,
     )
     save_trained(snakemake.output[0], trained, masks={})
