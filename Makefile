@@ -50,6 +50,6 @@ PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-che
 	@echo "Installing into .venv; this takes a few minutes the first time."
 	@$(PYTHON) -m venv --clear .venv
 	@$(PIP_INSTALL) setuptools
-	@$(PIP_INSTALL) --no-build-isolation --editable '.[workflow,dev]'
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[workflow,cluster,dev]'
 	@.venv/bin/python -m pip check
 	@touch $@

@@ -50,6 +50,10 @@ localrules:
     data,
 
 
+onstart:
+    check_device()
+
+
 onsuccess:
     print(f"Done. Tables and figures are in {ROOT}.")
 

@@ -4,6 +4,7 @@
 # for the scripts: `import effective_sparsity` works in any environment, installed or not.
 import sys
 from dataclasses import asdict, fields
+from functools import cache
 
 from effective_sparsity.claims import TABLES as CLAIM_TABLES
 from effective_sparsity.datasets.registry import SOURCES
@@ -98,3 +99,28 @@ def recipe_of(wildcards):
 def trained_of(wildcards):
     """All retrained subnetworks of a replicate, in the order of `PLAN.subnetworks`."""
     return [TRAINED.format(**wildcards, **keys) for keys in PLAN.subnetworks(wildcards.architecture)]
+
+
+def needs(stage, **known):
+    """The resources of a rule: memory (MB), run time (minutes) and GPUs, by wildcards and attempt."""
+
+    @cache
+    def estimated(architecture, pruner):
+        return PLAN.needs(stage, architecture, pruner, **known)
+
+    def of(wildcards):
+        return estimated(wildcards.architecture, wildcards.get("pruner", ""))
+
+    return {
+        "mem_mb": lambda wildcards, attempt: of(wildcards).mem_mb(attempt),
+        "runtime": lambda wildcards, attempt: of(wildcards).runtime(attempt),
+        "gpu": lambda wildcards: of(wildcards).gpus,
+    }
+
+
+def check_device():
+    """End Snakemake if jobs run elsewhere and were planned for the GPUs of this machine."""
+    try:
+        PLAN.check_device(elsewhere=workflow.non_local_exec)
+    except UserError as error:
+        sys.exit(f"Error: {error}")

@@ -33,9 +33,7 @@ rule train_dense:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=4000,
-        runtime=lambda wildcards, attempt: 240 * attempt,
-        gpu=lambda wildcards: PLAN.gpus(wildcards.architecture, "masked"),
+        **needs("train_dense"),
     params:
         version=versions.TRAINING,
         recipe=recipe_of,

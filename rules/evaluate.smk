@@ -17,9 +17,7 @@ rule evaluate:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=4000,
-        runtime=lambda wildcards, attempt: 60 * attempt,
-        gpu=lambda wildcards: PLAN.gpus(wildcards.architecture),
+        **needs("evaluate"),
     params:
         version=versions.EVALUATION,
         engine=lambda wildcards: PLAN.engine(wildcards.architecture),

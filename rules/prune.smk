@@ -33,12 +33,7 @@ rule rank:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=lambda wildcards: 8000 if PRUNERS[wildcards.pruner].needs_data else 4000,
-        runtime=lambda wildcards, attempt: 240 * attempt,
-        # SNIP, SNIP-iterative and GraSP pass many samples through the network.
-        gpu=lambda wildcards: (
-            PLAN.gpus(wildcards.architecture) if PRUNERS[wildcards.pruner].needs_data else 0
-        ),
+        **needs("rank"),
     params:
         version=versions.RANKING,
         settings=rank_settings,
@@ -59,8 +54,7 @@ rule subnetworks:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=4000,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        **needs("subnetworks"),
     params:
         version=versions.SUBNETWORKS,
         ranking=versions.RANKING,

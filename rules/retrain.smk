@@ -21,9 +21,7 @@ for architecture in STUDY.architectures:
             conda:
                 "../environment.yml"
             resources:
-                mem_mb=4000,
-                runtime=lambda wildcards, attempt: 480 * attempt,
-                gpu=PLAN.gpus(architecture),
+                **needs("retrain", levels=levels),
             params:
                 version=versions.TRAINING,
                 ranking=versions.RANKING,

@@ -40,7 +40,7 @@ def conda() -> dict[str, str]:
 
 def declared() -> list[Requirement]:
     extras = PYPROJECT["optional-dependencies"]
-    groups = [PYPROJECT["dependencies"], extras["workflow"], extras["dev"]]
+    groups = [PYPROJECT["dependencies"], *extras.values()]
     return [Requirement(text) for group in groups for text in group]
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 from effective_sparsity import datasets
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.storage import TensorFile
+from effective_sparsity.study.cards import job_device
 from effective_sparsity.study.job import job_log
 from effective_sparsity.study.tables import identified, reduction, write_table
 from effective_sparsity.training.evaluation import evaluator
@@ -13,7 +14,7 @@ from effective_sparsity.training.files import load_trained
 with job_log(snakemake.log[0]):
     dataset = datasets.load(snakemake.input.dataset)
     network = NETWORKS[snakemake.wildcards.architecture].with_classes(dataset.classes)
-    device = snakemake.config.get("device", "auto")
+    device = job_device(snakemake.config.get("device", "auto"), snakemake.resources.gpu)
     evaluate = evaluator(snakemake.params.engine, network, dataset, device, snakemake.threads)
 
     rows, histories = [], []

@@ -7,6 +7,7 @@ from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.pruning.ranking import Priorities
 from effective_sparsity.pruning.ranking_file import ONE_SHOT, RankingFile, save_rankings
 from effective_sparsity.pruning.rankings import inputs_of
+from effective_sparsity.study.cards import job_device
 from effective_sparsity.study.job import job_log
 from effective_sparsity.training.device import resolve_device
 
@@ -16,7 +17,7 @@ with job_log(snakemake.log[0]):
     files, settings, pruner = snakemake.input, snakemake.params.settings, PRUNERS[name]
     inputs = inputs_of(name, architecture, int(snakemake.wildcards.seed), dict(files.items()))
     if pruner.needs_data:
-        device = snakemake.config.get("device", "auto") if snakemake.resources.gpu else "cpu"
+        device = job_device(snakemake.config.get("device", "auto"), snakemake.resources.gpu)
         inputs = inputs.having(dataset=datasets.load(files.dataset), device=str(resolve_device(device)))
     if pruner.needs_loss:
         inputs = inputs.having(snip_loss=settings["snip_loss"])

@@ -7,6 +7,7 @@ from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.pruning.rankings import Rankings
 from effective_sparsity.pruning.subnetworks import subnetwork
 from effective_sparsity.storage import TensorFile
+from effective_sparsity.study.cards import job_device
 from effective_sparsity.study.job import job_log
 from effective_sparsity.training.engines import train_subnetworks
 from effective_sparsity.training.execution import Execution
@@ -29,7 +30,8 @@ with job_log(snakemake.log[0]):
     wanted = [tuple(key.split("/")) for key in snakemake.params.subnetworks]
     subnetworks = subnetworks_of(dict(snakemake.wildcards.items()), dict(snakemake.input.items()), wanted)
     dataset = datasets.load(snakemake.input.dataset)
-    engine, device = snakemake.params.engine, snakemake.config.get("device", "auto")
+    engine = snakemake.params.engine
+    device = job_device(snakemake.config.get("device", "auto"), snakemake.resources.gpu)
     trained = train_subnetworks(
         engine,
         NETWORKS[snakemake.wildcards.architecture].with_classes(dataset.classes),

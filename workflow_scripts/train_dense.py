@@ -8,6 +8,7 @@ from effective_sparsity import datasets
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.networks.state import with_state
 from effective_sparsity.storage import TensorFile
+from effective_sparsity.study.cards import job_device
 from effective_sparsity.study.job import job_log
 from effective_sparsity.training.execution import Execution
 from effective_sparsity.training.files import save_trained
@@ -19,7 +20,7 @@ with job_log(snakemake.log[0]):
     torch.set_num_threads(snakemake.threads)
     dataset = datasets.load(snakemake.input.dataset)
     network = NETWORKS[snakemake.wildcards.architecture].with_classes(dataset.classes)
-    device = snakemake.config.get("device", "auto")
+    device = job_device(snakemake.config.get("device", "auto"), snakemake.resources.gpu)
     trained = train_masked(
         with_state(network.build(), TensorFile(snakemake.input.initial).tensors()),
         masks={},

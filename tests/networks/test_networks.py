@@ -8,7 +8,7 @@ from torch import nn
 from effective_sparsity.connectivity import effective_masks
 from effective_sparsity.networks.initialisation import initialise
 from effective_sparsity.networks.prunable import kernels
-from effective_sparsity.networks.registry import NETWORKS
+from effective_sparsity.networks.registry import NETWORKS, Size
 from effective_sparsity.networks.resnet_18 import ResidualBlock
 from effective_sparsity.networks.state import initial_state, state_of, with_state
 
@@ -25,6 +25,28 @@ PRUNABLE = {
 def test_networks_have_the_paper_s_layers_and_weights(name):
     weights = kernels(NETWORKS[name].build())
     assert (len(weights), sum(weight.numel() for weight in weights.values())) == PRUNABLE[name]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_sizes_are_those_of_the_model(name):
+    network = NETWORKS[name]
+    model = network.build()
+    multiplications = activations = 0
+
+    def count(layer, _, output):
+        nonlocal multiplications, activations
+        activations += output[0].numel()
+        if isinstance(layer, nn.Conv2d):
+            multiplications += output[0].numel() * layer.weight[0].numel()
+        elif isinstance(layer, nn.Linear):
+            multiplications += layer.weight.numel()
+
+    for layer in model.modules():
+        if not list(layer.children()):
+            layer.register_forward_hook(count)
+    model(torch.zeros(2, *network.input_shape))
+    weights = sum(weight.numel() for weight in kernels(model).values())
+    assert network.size == Size(weights, multiplications, activations)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

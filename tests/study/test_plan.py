@@ -58,6 +58,53 @@ def test_precision_is_that_of_masked_training():
     assert plan(precision="tf32", engine="masked").precision("lenet-300-100") == "tf32"
 
 
+def test_jobs_ask_for_what_their_network_levels_and_engine_need():
+    lenet_5 = {"lenet-5": {"dataset": "cifar10", "steps": 960}}
+    masked = plan(architectures=lenet_5, device="cuda")
+    one, three = (masked.needs("retrain", "lenet-5", levels=["10"] * count) for count in (1, 3))
+    assert three.seconds == pytest.approx(3 * one.seconds)
+    assert masked.needs("train_dense", "lenet-5").seconds == pytest.approx(one.seconds / 2)  # one criterion
+    assert [one.gpus, masked.needs("evaluate", "lenet-5").gpus] == [1, 1]
+    assert [masked.needs("rank", "lenet-5", name).gpus for name in ("snip", "lamp")] == [1, 0]
+    assert masked.needs("subnetworks", "lenet-5").gpus == 0
+    packed = plan(device="cuda")
+    assert packed.needs("retrain", "lenet-300-100", levels=["10"]).gpus == 0
+    assert packed.needs("train_dense", "lenet-300-100").gpus == 1  # always by the general engine
+    with pytest.raises(ValueError, match="stage"):
+        packed.needs("retraining", "lenet-300-100")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "images"),
+    [
+        ("cifar10", (50_000, 10_000)),
+        ("mine", (100_000, 10_000)),
+        ("jpeg", (50_000, 10_000)),
+    ],
+)
+def test_data_sets_of_the_user_s_have_as_many_images_as_can_be_known(dataset, images):
+    own = {
+        "mine": {"image_folder": "photos", "size": [32, 32], "classes": 3},
+        "jpeg": {"variant_of": "cifar10", "files": {"a.tar": "md5:0"}},
+    }
+    of_own = plan(datasets=own, architectures={"lenet-5": {"dataset": dataset}})
+    registered = plan(architectures={"lenet-5": {"dataset": "cifar10"}})
+    same = of_own.needs("evaluate", "lenet-5") == registered.needs("evaluate", "lenet-5")
+    assert same == (images == (50_000, 10_000))
+
+
+def test_no_job_asks_for_more_than_the_longest_time():
+    long = plan(architectures={"vgg-19": {"dataset": "cifar100"}}, device="cpu", max_hours=7)
+    assert long.needs("train_dense", "vgg-19").runtime(attempt=1) == 7 * 60
+
+
+def test_a_gpu_of_this_machine_says_nothing_about_others():
+    with pytest.raises(UserError, match=r"config: device: auto .* add --config device=cuda, or device=cpu"):
+        plan().check_device(elsewhere=True)
+    plan().check_device(elsewhere=False)
+    plan(device="cuda").check_device(elsewhere=True)
+
+
 def test_preparing_a_data_set_of_the_user_s_takes_its_settings():
     own = plan(datasets={"mine": {"image_folder": "photos", "size": [8, 9], "classes": 3}})
     assert own.own_dataset("mine") == {"image_folder": "photos", "size": (8, 9), "classes": 3}

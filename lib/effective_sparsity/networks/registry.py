@@ -15,6 +15,21 @@ BATCH_NORM_EPSILON = 1e-3
 
 
 @dataclass(frozen=True)
+class Size:
+    """Counts for one image.
+
+    Attributes:
+        weights: prunable weights.
+        multiplications: of the prunable layers in a forward pass, each with an addition.
+        activations: numbers that all layers together put out.
+    """
+
+    weights: int = 0
+    multiplications: int = 0
+    activations: int = 0
+
+
+@dataclass(frozen=True)
 class Network:
     """What the study must know of a network.
 
@@ -27,6 +42,7 @@ class Network:
         small: whether one network leaves a GPU idle, so that several are trained there as one.
         snip_batch: samples b of a SNIP step; SNIP sees up to 300 b samples.
         smart_ratio_power: power of a layer's number that its smart-ratio is divided by (Su et al. 2020).
+        size: what a pass through it costs, to estimate what jobs need.
     """
 
     builder: str
@@ -37,6 +53,7 @@ class Network:
     snip_batch: int
     smart_ratio_power: int = 0
     small: bool = False
+    size: Size = Size()
 
     def build(self):
         """The model (torch.nn.Module), not yet initialised."""
@@ -97,6 +114,7 @@ NETWORKS = {
         ),
         snip_batch=100,
         small=True,
+        size=Size(266_200, 266_200, 2_004),
     ),
     "lenet-5": Network(
         builder="effective_sparsity.networks.lenet_5:lenet_5",
@@ -106,6 +124,7 @@ NETWORKS = {
         recipe=_LENET_5_RECIPE,
         snip_batch=128,
         small=True,
+        size=Size(61_770, 651_720, 21_520),
     ),
     "vgg-16": Network(
         builder="effective_sparsity.networks.vgg:vgg_16",
@@ -115,6 +134,7 @@ NETWORKS = {
         recipe=_VGG_RECIPE,
         snip_batch=128,
         smart_ratio_power=2,
+        size=Size(14_715_584, 313_201_664, 861_204),
     ),
     "vgg-19": Network(
         builder="effective_sparsity.networks.vgg:vgg_19",
@@ -124,6 +144,7 @@ NETWORKS = {
         recipe=_VGG_RECIPE,
         snip_batch=1280,
         smart_ratio_power=2,
+        size=Size(20_070_080, 398_182_400, 941_256),
     ),
     "resnet-18": Network(
         builder="effective_sparsity.networks.resnet_18:resnet_18",
@@ -132,5 +153,6 @@ NETWORKS = {
         convolutional=True,
         recipe=_RESNET_RECIPE,
         snip_batch=2560,
+        size=Size(11_261_632, 2_221_772_800, 7_898_512),
     ),
 }

@@ -140,6 +140,9 @@ class StudyConfig(_Section):
         description="packed trains all subnetworks of a job as one sparse network (fully-connected only)",
     )
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    max_hours: float = Field(
+        24, gt=0, allow_inf_nan=False, description="the longest run time that a job asks a cluster for"
+    )
     precision: Precision = Field("float32", description="of products in masked training")
     channels_last: AutoOrBool = "auto"
     compile: bool = False

@@ -1,13 +1,20 @@
 """What a study runs: its recipes, files and jobs."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from effective_sparsity.datasets.registry import SOURCES
 from effective_sparsity.errors import UserError
 from effective_sparsity.networks.registry import NETWORKS
+from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.study.config import StudyConfig
+from effective_sparsity.study.resources import Estimate, Needs
 from effective_sparsity.training.recipe import Recipe
+
+# Training and test images that a folder of the user's is taken to have, to estimate what jobs need.
+IMAGES_IN_A_FOLDER = (100_000, 10_000)
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,14 @@ class Plan:
                 raise UserError(
                     f"config: {key}: {folder} cannot be written ({existing}); name another folder"
                 )
+
+    def check_device(self, elsewhere: bool) -> None:
+        """Raise UserError if jobs that run on other machines were planned for the GPUs of this one."""
+        if elsewhere and self.study.device == "auto":
+            raise UserError(
+                "config: device: auto looks for a GPU on this machine, and the jobs run on others; add "
+                "--config device=cuda, or device=cpu"
+            )
 
     def own_dataset(self, name: str) -> dict:
         """What `datasets.prepare` must know of a data set of the user's; nothing for a registered one."""
@@ -61,6 +76,44 @@ class Plan:
         if (engine or self.engine(architecture)) == "packed" or self.study.device == "cpu":
             return 0
         return int(self.study.device == "cuda" or Path("/dev/nvidiactl").exists())
+
+    def needs(self, stage: str, architecture: str, pruner: str = "", levels: Sequence[str] = ()) -> Needs:
+        """What a job is estimated to need.
+
+        Args:
+            stage: "train_dense", "rank", "subnetworks", "retrain" or "evaluate".
+            pruner: of "rank".
+            levels: of "retrain".
+        """
+        estimate = Estimate(
+            self.study.network(architecture),
+            self.recipe(architecture),
+            self._images(architecture),
+            self.study.max_hours,
+        )
+        n_levels = len(self.study.levels_of(architecture))
+        match stage:
+            case "train_dense":
+                return estimate.training("masked", 1, self.gpus(architecture, "masked"))
+            case "rank":
+                # SNIP, SNIP-iterative and GraSP pass many samples through the network.
+                gpus = self.gpus(architecture) if PRUNERS[pruner].needs_data else 0
+                return estimate.ranking(PRUNERS[pruner], n_levels, gpus)
+            case "subnetworks":
+                return estimate.reading(len(self.study.criteria) * n_levels)
+            case "retrain":
+                n_networks = len(self.study.criteria) * len(levels)
+                return estimate.training(self.engine(architecture), n_networks, self.gpus(architecture))
+            case "evaluate":
+                return estimate.evaluation(1 + len(self.subnetworks(architecture)), self.gpus(architecture))
+        raise ValueError(f"unknown stage {stage!r}")
+
+    def _images(self, architecture: str) -> tuple[int, int]:
+        """Number of training and of test images of a network's data set."""
+        name = self.study.architectures[architecture].dataset
+        own = self.study.datasets.get(name)
+        source = own.variant_of if own else name
+        return SOURCES[source].size if source else IMAGES_IN_A_FOLDER
 
     def shares(self, architecture: str) -> list[list[str]]:
         """The levels of an architecture, divided among the jobs that train them."""
