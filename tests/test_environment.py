@@ -98,15 +98,15 @@ def test_conda_gets_a_python_that_the_project_allows():
 
 
 def imported(folder: Path) -> set[str]:
-    """Names of the packages, outside the standard library, that modules in `folder` import."""
-    names = set()
+    """Names of the packages, outside the standard library, that modules in `folder` import from elsewhere."""
+    names, own = set(), {path.stem for path in folder.glob("*.py")}
     for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 names |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 names.add(node.module.partition(".")[0])
-    return names - sys.stdlib_module_names - {"effective_sparsity"}
+    return names - sys.stdlib_module_names - own - {"effective_sparsity"}
 
 
 @pytest.mark.parametrize("folder", ["lib", "workflow_scripts", "benchmarks", "tests"])
