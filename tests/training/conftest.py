@@ -10,6 +10,7 @@ from torch import nn
 
 from effective_sparsity.datasets.store import Dataset
 from effective_sparsity.networks.registry import BATCH_NORM_EPSILON
+from effective_sparsity.training.layers import Convolution, Linear
 from effective_sparsity.training.recipe import Recipe
 
 
@@ -30,13 +31,19 @@ def mnist_like_data():
     return make_dataset(size=28, classes=10, train=1000, test=250)
 
 
-def make_dataset(size, classes, train, test):
+@pytest.fixture(scope="session")
+def colour_data():
+    """Noisy 32x32 pictures in three colours of ten classes: 400 for training, 50 for testing."""
+    return make_dataset(size=32, classes=10, train=400, test=50, channels=3)
+
+
+def make_dataset(size, classes, train, test, channels=1):
     random = np.random.default_rng(7)
-    prototypes = random.uniform(0, 160, (classes, 1, size, size))
+    prototypes = random.uniform(0, 160, (classes, channels, size, size))
 
     def sample(count):
         labels = random.integers(0, classes, count)
-        images = prototypes[labels] + random.uniform(0, 95, (count, 1, size, size))
+        images = prototypes[labels] + random.uniform(0, 95, (count, channels, size, size))
         return images.astype(np.uint8), labels
 
     train_images, train_labels = sample(train)
@@ -46,8 +53,8 @@ def make_dataset(size, classes, train, test):
         variant="",
         note="",
         classes=classes,
-        mean=(0.45,),
-        std=(0.25,),
+        mean=(0.45,) * channels,
+        std=(0.25,) * channels,
         train_images=train_images,
         train_labels=train_labels,
         test_images=test_images,
@@ -71,6 +78,50 @@ def perceptron():
         return nn.Sequential(layers)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def convolutional():
+    """Function of a seed that builds two convolutions and two linear layers for pictures of 8 x 8.
+
+    The first convolution has pooling after it, the second has not, and its kernel is no square.
+    """
+
+    def build(seed=0):
+        torch.manual_seed(seed)
+        model = nn.Sequential(
+            OrderedDict(
+                conv1=nn.Conv2d(1, 5, 3),
+                bn1=nn.BatchNorm2d(5, eps=BATCH_NORM_EPSILON),
+                relu1=nn.ReLU(),
+                pool1=nn.AvgPool2d(2),
+                conv2=nn.Conv2d(5, 6, (1, 2)),
+                bn2=nn.BatchNorm2d(6, eps=BATCH_NORM_EPSILON),
+                relu2=nn.ReLU(),
+                flatten=nn.Flatten(),
+                fc1=nn.Linear(6 * 3 * 2, 9),
+                bn3=nn.BatchNorm1d(9, eps=BATCH_NORM_EPSILON),
+                relu3=nn.ReLU(),
+                fc2=nn.Linear(9, 5),
+                bn4=nn.BatchNorm1d(5, eps=BATCH_NORM_EPSILON),
+            )
+        )
+        for name in ("conv1", "conv2", "fc1", "fc2"):
+            nn.init.zeros_(model.get_submodule(name).bias)
+        return model
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def convolutional_layers():
+    """The layers of that network as packed training takes them."""
+    return (
+        Convolution("conv1", "bn1", pool=2),
+        Convolution("conv2", "bn2"),
+        Linear("fc1", "bn3"),
+        Linear("fc2", "bn4"),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -301,8 +301,9 @@ def test_kill_9_at_any_moment_loses_no_result(initial, subnetworks, small_data, 
 
 
 def test_a_network_that_does_not_fit_the_data_is_refused(perceptron, state_of, small_data, recipe):
-    with pytest.raises(UserError, match="64 inputs and 5 classes"):
-        train_packed(state_of(perceptron((64, 9, 6))), [{}], small_data, recipe(), 0)
+    for widths, message in (((64, 9, 6), "5 classes.*6"), ((60, 9, 5), "fc1.weight.*64 values")):
+        with pytest.raises(UserError, match=message):
+            train_packed(state_of(perceptron(widths)), [{}], small_data, recipe(), 0)
 
 
 def test_pytorch_is_not_imported():

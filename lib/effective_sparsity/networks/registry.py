@@ -6,6 +6,7 @@ A new network is one entry here and the function that it names, which builds the
 from dataclasses import dataclass, replace
 from importlib import import_module
 
+from effective_sparsity.training.layers import Convolution, Layer, Linear
 from effective_sparsity.training.recipe import Recipe
 
 # Added to the variance by every batch norm, as in the reference implementation (the default of Keras). It
@@ -43,6 +44,7 @@ class Network:
         snip_batch: samples b of a SNIP step; SNIP sees up to 300 b samples.
         smart_ratio_power: power of a layer's number that its smart-ratio is divided by (Su et al. 2020).
         size: what a pass through it costs, to estimate what jobs need.
+        layers: its layers, if it is one that the packed engine can train; else None.
     """
 
     builder: str
@@ -54,6 +56,7 @@ class Network:
     smart_ratio_power: int = 0
     small: bool = False
     size: Size = Size()
+    layers: tuple[Layer, ...] | None = None
 
     def build(self):
         """The model (torch.nn.Module), not yet initialised."""
@@ -115,6 +118,7 @@ NETWORKS = {
         snip_batch=100,
         small=True,
         size=Size(266_200, 266_200, 2_004),
+        layers=(Linear("fc1", "bn1"), Linear("fc2", "bn2"), Linear("fc3", "bn3")),
     ),
     "lenet-5": Network(
         builder="effective_sparsity.networks.lenet_5:lenet_5",
@@ -125,6 +129,13 @@ NETWORKS = {
         snip_batch=128,
         small=True,
         size=Size(61_770, 651_720, 21_520),
+        layers=(
+            Convolution("conv1", "bn1", pool=2),
+            Convolution("conv2", "bn2", pool=2),
+            Linear("fc1", "bn3"),
+            Linear("fc2", "bn4"),
+            Linear("fc3", "bn5"),
+        ),
     ),
     "vgg-16": Network(
         builder="effective_sparsity.networks.vgg:vgg_16",

@@ -45,12 +45,12 @@ def train_subnetworks(
     """Train every subnetwork from the same initial state on the same batches; results by the same keys.
 
     The engine "packed" trains the active weights of all of them at once, "masked" the kept weights of one
-    after another, or of all together if `execution` and the device say so (small networks on CUDA). In a
-    fully-connected network with batch norm both follow the same trajectory, since batch norm subtracts what
-    units without live inputs emit. Equal subnetworks are trained once.
+    after another, or of all together if `execution` and the device say so (small networks on CUDA). In the
+    networks that packed training is for, both follow the same trajectory, since batch norm subtracts what
+    units and channels without live inputs emit. Equal subnetworks are trained once.
 
     Args:
-        engine: "packed" or "masked".
+        engine: "packed", for a network with `layers`, or "masked".
         device, threads, execution: for "masked".
         work: folder for what is needed to resume after an interruption, and to return the same results again;
             for the caller to remove once they are stored.
@@ -61,7 +61,9 @@ def train_subnetworks(
 
         masks = [subnetwork.active for subnetwork in subnetworks.values()]
         trained = (
-            train_packed(initial, masks, dataset, recipe, seed, work / "packed.safetensors") if masks else []
+            train_packed(initial, masks, dataset, recipe, seed, work / "packed.safetensors", network.layers)
+            if masks
+            else []
         )
     else:
         import torch

@@ -52,9 +52,7 @@ def total(typing_context, value):
     """The sum of the lanes, float32."""
 
     def codegen(context, builder, signature, arguments):
-        register, *others = unpack(builder, value, arguments[0])
-        for other in others:
-            register = builder.fadd(register, other, flags=_FLAGS)
+        register = _sum(builder, unpack(builder, value, arguments[0]))
         horizontal = _llvm(builder, ir.FloatType(), "llvm.vector.reduce.fadd.v16f32", ir.FloatType(), VECTOR)
         return builder.call(horizontal, [ir.Constant(ir.FloatType(), 0), register], fastmath=_FLAGS)
 
@@ -67,12 +65,94 @@ def mask_padding(typing_context, value):
 
     def codegen(context, builder, signature, arguments):
         registers = unpack(builder, value, arguments[0])
-        used = value.size - REGISTER * (value.registers - 1)
-        mask = ir.Constant(ir.VectorType(ir.IntType(1), REGISTER), [lane < used for lane in range(REGISTER)])
-        registers[-1] = builder.select(mask, registers[-1], ir.Constant(VECTOR, None))
+        registers[-1] = builder.select(_used(value), registers[-1], ir.Constant(VECTOR, None))
         return pack(context, builder, value, registers)
 
     return value(value), codegen
+
+
+@intrinsic
+def mask_padding_of_block(typing_context, batch, block, value):
+    """The registers, all of them of the samples of one block, with 0 in the padding of the batch.
+
+    Args:
+        batch: `lanes.Row` of the batch; its register number `block` has the samples of that block.
+    """
+    lanes = Lanes(batch.size)
+
+    def codegen(context, builder, signature, arguments):
+        if batch.size % REGISTER == 0:
+            return arguments[2]
+        last = ir.Constant(arguments[1].type, lanes.registers - 1)
+        bits = ir.IntType(REGISTER)
+        everywhere = ir.Constant(bits, 2**REGISTER - 1)
+        used = ir.Constant(bits, 2 ** (batch.size % REGISTER) - 1)
+        chosen = builder.select(builder.icmp_signed("==", arguments[1], last), used, everywhere)
+        mask = builder.bitcast(chosen, ir.VectorType(ir.IntType(1), REGISTER))
+        registers = unpack(builder, value, arguments[2])
+        masked = [builder.select(mask, register, ir.Constant(VECTOR, None)) for register in registers]
+        return pack(context, builder, value, masked)
+
+    return value(batch, block, value), codegen
+
+
+@intrinsic
+def fold(typing_context, value):
+    """The sum of the registers, in one register."""
+    register = Lanes(REGISTER)
+
+    def codegen(context, builder, signature, arguments):
+        return pack(context, builder, register, [_sum(builder, unpack(builder, value, arguments[0]))])
+
+    return register(value), codegen
+
+
+@intrinsic
+def add_products(typing_context, start, a, b):
+    """The register `start` and the sum of the products of the registers of a and b.
+
+    In four sums at a time, because each addition waits for the one before it.
+    """
+
+    def codegen(context, builder, signature, arguments):
+        sums = unpack(builder, start, arguments[0])
+        pairs = zip(*(unpack(builder, a, argument) for argument in arguments[1:]), strict=True)
+        for i, (x, y) in enumerate(pairs):
+            product = builder.fmul(x, y, flags=_FLAGS)
+            if i in (1, 2, 3):
+                sums.append(product)
+            else:
+                sums[i % 4] = builder.fadd(sums[i % 4], product, flags=("contract",))
+        return pack(context, builder, start, [_sum(builder, sums)])
+
+    return start(start, a, b), codegen
+
+
+@intrinsic
+def pool(typing_context, row, value):
+    """The sums of so many adjacent registers that a row of that size comes out."""
+    lanes = Lanes(row.size)
+    size = value.registers // lanes.registers
+
+    def codegen(context, builder, signature, arguments):
+        registers = unpack(builder, value, arguments[1])
+        sums = [_sum(builder, registers[i : i + size]) for i in range(0, size * lanes.registers, size)]
+        return pack(context, builder, lanes, sums)
+
+    return lanes(row, value), codegen
+
+
+@intrinsic
+def spread(typing_context, row, value):
+    """Each register so many times, side by side, that a row of that size comes out: the transpose of pool."""
+    lanes = Lanes(row.size)
+    size = lanes.registers // value.registers
+
+    def codegen(context, builder, signature, arguments):
+        registers = [copy for one in unpack(builder, value, arguments[1]) for copy in [one] * size]
+        return pack(context, builder, lanes, registers)
+
+    return lanes(row, value), codegen
 
 
 @intrinsic
@@ -133,6 +213,19 @@ def exp(typing_context, value):
         return pack(context, builder, value, map(one_register, unpack(builder, value, arguments[0])))
 
     return value(value), codegen
+
+
+def _used(lanes):
+    """Which lanes of the last register are no padding."""
+    used = lanes.size - REGISTER * (lanes.registers - 1)
+    return ir.Constant(ir.VectorType(ir.IntType(1), REGISTER), [lane < used for lane in range(REGISTER)])
+
+
+def _sum(builder, registers):
+    first, *others = registers
+    for other in others:
+        first = builder.fadd(first, other, flags=_FLAGS)
+    return first
 
 
 def _registers(builder, lanes, type_, value):

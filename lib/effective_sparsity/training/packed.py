@@ -1,4 +1,4 @@
-"""The packed engine: trains many fully-connected subnetworks at once on one core, without PyTorch.
+"""The packed engine: trains many subnetworks at once on one core, without PyTorch.
 
 The networks see the same batches, so together they are one block-sparse network: its cost grows with the
 number of weights and units that the subnetworks have, not with their number times the size of the dense one.
@@ -14,10 +14,12 @@ from effective_sparsity.training.augmentation import augment, draw
 from effective_sparsity.training.batches import Batches
 from effective_sparsity.training.checkpoint import Checkpoint, fingerprint, run_fingerprint
 from effective_sparsity.training.compilation import compile_alone
-from effective_sparsity.training.lanes import Batch
-from effective_sparsity.training.packed_arrays import Scratch, Sgd
-from effective_sparsity.training.packed_ensemble import Ensemble, Masks, State
+from effective_sparsity.training.lanes import Row
+from effective_sparsity.training.layers import Layer, State, linear_layers
+from effective_sparsity.training.packed_arrays import Sgd
+from effective_sparsity.training.packed_ensemble import Ensemble, Masks
 from effective_sparsity.training.packed_kernels import evaluate_batch, fill_inputs, train_step
+from effective_sparsity.training.packed_memory import Memory
 from effective_sparsity.training.progress import Progress
 from effective_sparsity.training.recipe import Recipe
 from effective_sparsity.training.result import Trained, history_table
@@ -30,12 +32,12 @@ def train_packed(
     recipe: Recipe,
     seed: int,
     work: str | os.PathLike | None = None,
+    layers: tuple[Layer, ...] | None = None,
 ) -> list[Trained]:
-    """Train subnetworks of a fully-connected network from the same initial weights on the same batches.
+    """Train subnetworks of a network from the same initial weights on the same batches.
 
     Args:
-        initial: State dict of the dense network, float32: linear layers "fc1", "fc2", ..., each with batch
-            norm "bn1", "bn2", ... after it, relu between.
+        initial: State dict of the dense network, float32.
         subnetworks: For each subnetwork the boolean mask of each kernel by its name ("fc1.weight"), True =
             trained. Active weights are enough: the others have no effect (batch norm takes away the constants
             that they bring). Identical subnetworks are trained once and share their result.
@@ -44,6 +46,8 @@ def train_packed(
         seed: Seed of the data order and of the augmentation.
         work: File for the training state. A run that was killed goes on from it to the identical result. It
             holds the final state at the end: delete it once the results are stored.
+        layers: The network's layers, convolutions before linear ones, each with batch norm after it, relu
+            between. None: linear layers "fc1", "fc2", ..., with batch norm "bn1", "bn2", ...
 
     Returns:
         One result for each subnetwork, in order. A network whose loss is not finite stops there with status
@@ -58,9 +62,10 @@ def train_packed(
     if not subnetworks:
         return []
     networks = list(distinct.values())
-    run = run_fingerprint("packed", initial, networks, dataset, recipe, seed)
+    layers = linear_layers(initial) if layers is None else layers
+    run = run_fingerprint(f"packed {layers}", initial, networks, dataset, recipe, seed)
     with Checkpoint(work, run) as checkpoint:
-        results = _Training(initial, networks, dataset, recipe, seed).run(checkpoint)
+        results = _Training(initial, networks, layers, dataset, recipe, seed).run(checkpoint)
     by_key = dict(zip(distinct, results, strict=True))
     return [by_key[key] for key in keys]
 
@@ -68,25 +73,17 @@ def train_packed(
 class _Training:
     """One training run: what is fixed, and the state that a checkpoint must hold."""
 
-    def __init__(self, initial, subnetworks, dataset, recipe, seed):
+    def __init__(self, initial, subnetworks, layers, dataset, recipe, seed):
         self.dataset, self.recipe = dataset, recipe
-        self.ensemble = Ensemble(initial, subnetworks)
-        inputs, classes = self.ensemble.structure.inputs, self.ensemble.structure.classes
-        if dataset.train_images[0].size != inputs or dataset.classes != classes:
+        self.ensemble = Ensemble(initial, subnetworks, layers, dataset.train_images.shape[1:])
+        classes = self.ensemble.structure.classes
+        if dataset.classes != classes:
             raise UserError(
-                f"data set {dataset.name!r}: {dataset.train_images[0].size} inputs and {dataset.classes} "
-                f"classes do not fit the network's {inputs} and {classes}"
+                f"data set {dataset.name!r}: {dataset.classes} classes do not fit the network's {classes}"
             )
         self.batches = Batches(len(dataset.train_labels), recipe.batch_size, seed)
-        self.batch = Batch(recipe.batch_size)
-        most = self.ensemble.most_units
-        self.scratch = Scratch(
-            rows=self.batch.rows(inputs + most),
-            normalised=self.batch.rows(most),
-            gradient=self.batch.rows(most),
-            softmax=self.batch.rows(2),
-            scale=np.empty(most, np.float32),
-        )
+        self.batch = Row(recipe.batch_size)
+        self.memory = Memory(self.ensemble, self.batch)
         std = np.array(dataset.std)
         scale, shift = 1 / (255 * std), np.array(dataset.mean) / std
         self.normalisation = scale.astype(np.float32), shift.astype(np.float32)
@@ -148,17 +145,19 @@ class _Training:
         return loss_sums / samples, correct / samples
 
     def _fill_arguments(self, images):
-        return self.scratch.rows, images.reshape(*images.shape[:2], -1), *self.normalisation
+        return *self.memory.inputs, images.reshape(*images.shape[:2], -1), *self.normalisation
 
     def _step_arguments(self, labels, losses):
         ensemble, recipe = self.ensemble, self.recipe
         sgd = Sgd(*map(np.float32, (recipe.rate(self.step), recipe.momentum, recipe.weight_decay)))
         model = ensemble.structure, ensemble.parameters, ensemble.momenta, ensemble.statistics
-        return self.batch, *model, sgd, self.scratch, labels, self.alive, losses
+        layers = self.batch, self.memory.image_rows, self.memory.convolutions
+        return *layers, *model, sgd, self.memory.scratch, labels, self.alive, losses
 
     def _evaluation_arguments(self, labels, count, loss_sums, correct):
         model = self.ensemble.structure, self.ensemble.parameters, self.ensemble.statistics
-        return self.batch, *model, self.scratch, labels, count, loss_sums, correct
+        layers = self.batch, self.memory.image_rows, self.memory.convolutions
+        return *layers, *model, self.memory.scratch, labels, count, loss_sums, correct
 
     def _compile(self) -> None:
         labels, numbers = np.empty(0, np.int64), np.empty(0)

@@ -1,4 +1,4 @@
-"""One step of SGD, and evaluation, for many sparse fully-connected networks: the compiled kernels.
+"""One step of SGD, and evaluation, for many sparse networks: the compiled kernels.
 
 The networks are trained one after another on the same batch, unit (neuron) by unit in topological order.
 Every unit has a row: its activation for all samples of the batch. The first rows are the inputs, shared by
@@ -11,32 +11,39 @@ all networks; the units of the current network follow. Of a unit with incoming w
     weights     dL/dw_k = sum x_k dL/dz
 
 over the B samples of the batch (Ioffe & Szegedy 2015, section 3). The logits have batch norm, but no relu.
-Everything about a unit happens while its row is in registers: see `lanes`. The arguments' fields are
-explained in `packed_arrays`.
+Everything about a unit happens while its row is in registers: see `lanes`. Where a network starts with
+convolutions, its first rows are the features that these make of the images (`packed_convolutions`), and their
+gradient g is what the convolutions get back. The arguments' fields are explained in `packed_arrays`.
 """
 
-import numba
 import numpy as np
 
-from effective_sparsity.networks.registry import BATCH_NORM_EPSILON
 from effective_sparsity.training.lane_arithmetic import exp, mask_padding, maximum, total, where_positive
-from effective_sparsity.training.lanes import load, store, zeros
-
-EPSILON = np.float32(BATCH_NORM_EPSILON)
-# How much of the running statistics a batch replaces: the default of PyTorch.
-STATISTICS_MOMENTUM = np.float32(0.1)
-
-_ZERO = np.float32(0)
-_inline = numba.njit(fastmath={"contract"}, forceinline=True)
-_kernel = numba.njit(fastmath={"contract"}, cache=True)
+from effective_sparsity.training.lanes import REGISTER, load, store, zeros
+from effective_sparsity.training.packed_convolutions import backward_all, evaluate_all, forward_all
+from effective_sparsity.training.packed_updates import EPSILON, ZERO, descend, follow, inline, kernel
 
 
-@_kernel
-def train_step(batch, structure, parameters, momenta, statistics, sgd, scratch, labels, alive, losses):
-    """One step of SGD of each network that is alive, on the batch in the first rows of the scratch memory.
+@kernel
+def train_step(
+    batch,
+    image_rows,
+    convolutions,
+    structure,
+    parameters,
+    momenta,
+    statistics,
+    sgd,
+    scratch,
+    labels,
+    alive,
+    losses,
+):
+    """One step of SGD of each network that is alive, on the batch in the inputs of its first layer.
 
     Args:
-        batch: `lanes.Batch`.
+        batch: `lanes.Row` of the batch size.
+        image_rows, convolutions: The layers before the linear ones; see `packed_memory.Memory`.
         labels: int64 of shape (batch size,).
         alive: bool by network. A network whose loss is not finite is not updated and dies here.
         losses: float64 by network, for the cross-entropy of this batch; NaN for the dead.
@@ -44,21 +51,36 @@ def train_step(batch, structure, parameters, momenta, statistics, sgd, scratch, 
     for network in range(alive.size):
         losses[network] = np.nan
         if alive[network]:
+            forward_all(image_rows, convolutions, batch, parameters, statistics, network)
             _forward(batch, structure, parameters, statistics, scratch, network)
             losses[network] = _cross_entropy(batch, structure, scratch, network, labels)
             alive[network] = np.isfinite(losses[network])
         if alive[network]:
             _backward(batch, structure, parameters, momenta, sgd, scratch, network)
+            backward_all(image_rows, convolutions, batch, parameters, momenta, sgd, network)
 
 
-@_kernel
-def evaluate_batch(batch, structure, parameters, statistics, scratch, labels, count, loss_sums, correct):
+@kernel
+def evaluate_batch(
+    batch,
+    image_rows,
+    convolutions,
+    structure,
+    parameters,
+    statistics,
+    scratch,
+    labels,
+    count,
+    loss_sums,
+    correct,
+):
     """Add each network's summed cross-entropy and its hits on the first `count` samples of the batch.
 
     Batch norm uses the running statistics. `loss_sums` is float64, `correct` int64, by network.
     """
     rows = scratch.rows
     for network in range(loss_sums.size):
+        evaluate_all(image_rows, convolutions, batch, parameters, statistics, network)
         first, units = structure.first_unit[network], _units(structure, network)
         for j in range(units):
             u = first + j
@@ -75,12 +97,12 @@ def evaluate_batch(batch, structure, parameters, statistics, scratch, labels, co
             correct[network] += np.argmax(logits[:, n]) == labels[n]
 
 
-@_inline
+@inline
 def _units(structure, network):
     return structure.first_unit[network + 1] - structure.first_unit[network]
 
 
-@_inline
+@inline
 def _weighted_sum(batch, incoming, u, weight, rows):
     z = zeros(batch)
     for k in range(incoming.start[u], incoming.start[u + 1]):
@@ -88,7 +110,7 @@ def _weighted_sum(batch, incoming, u, weight, rows):
     return z
 
 
-@_inline
+@inline
 def _forward(batch, structure, parameters, statistics, scratch, network):
     size = np.float32(batch.size)
     first, units = structure.first_unit[network], _units(structure, network)
@@ -106,12 +128,10 @@ def _forward(batch, structure, parameters, statistics, scratch, network):
         store(scratch.rows, structure.inputs + j, mask_padding(y))
         store(scratch.normalised, j, z)
         scratch.scale[j] = scale
-        unbiased = variance * (size / (size - np.float32(1)))
-        statistics.mean[u] += STATISTICS_MOMENTUM * (mean - statistics.mean[u])
-        statistics.variance[u] += STATISTICS_MOMENTUM * (unbiased - statistics.variance[u])
+        follow(statistics, u, mean, variance, size)
 
 
-@_inline
+@inline
 def _softmax(batch, structure, scratch, network):
     """Exponentials of the logits less the largest one, to their gradient rows; see `Scratch.softmax`."""
     units = _units(structure, network)
@@ -128,12 +148,12 @@ def _softmax(batch, structure, scratch, network):
     store(scratch.softmax, 1, exponentials)
 
 
-@_inline
+@inline
 def _sample_loss(scratch, logits, n, label):
     return scratch.softmax[0, n] + np.log(scratch.softmax[1, n]) - logits[label, n]
 
 
-@_inline
+@inline
 def _cross_entropy(batch, structure, scratch, network, labels):
     """Mean loss of the batch; its gradient by the logits goes to the gradient rows of the logits."""
     units, inverse_size = _units(structure, network), np.float32(1 / batch.size)
@@ -150,7 +170,7 @@ def _cross_entropy(batch, structure, scratch, network, labels):
     return loss / batch.size
 
 
-@_inline
+@inline
 def _backward(batch, structure, parameters, momenta, sgd, scratch, network):
     inverse_size = np.float32(1 / batch.size)
     first, units = structure.first_unit[network], _units(structure, network)
@@ -161,13 +181,7 @@ def _backward(batch, structure, parameters, momenta, sgd, scratch, network):
         g = load(batch, gradient, j)
         if j < units - structure.classes:
             h = load(batch, rows, structure.inputs + j)
-            g = zeros(batch)
-            for k in range(outgoing.start[u], outgoing.start[u + 1]):
-                place = outgoing.weight[k]
-                dz = load(batch, gradient, outgoing.unit[k])
-                g += parameters.weight[place] * dz
-                _descend(parameters.weight, momenta.weight, place, total(h * dz), sgd, sgd.decay)
-            g = where_positive(h, g)
+            g = where_positive(h, _through_weights(batch, outgoing, u, h, gradient, parameters, momenta, sgd))
         z = load(batch, scratch.normalised, j)
         dgamma, dbeta = total(g * z), total(g)
         dz = (parameters.gamma[u] * scratch.scale[j]) * (
@@ -175,32 +189,44 @@ def _backward(batch, structure, parameters, momenta, sgd, scratch, network):
         )
         dz = mask_padding(dz)
         store(gradient, j, dz)
-        _descend(parameters.gamma, momenta.gamma, u, dgamma, sgd, _ZERO)
-        _descend(parameters.beta, momenta.beta, u, dbeta, sgd, _ZERO)
+        descend(parameters.gamma, momenta.gamma, u, dgamma, sgd, ZERO)
+        descend(parameters.beta, momenta.beta, u, dbeta, sgd, ZERO)
         if j < structure.first_layer[network]:
             for k in range(incoming.start[u], incoming.start[u + 1]):
                 dw = total(dz * load(batch, rows, incoming.unit[k]))
-                _descend(parameters.weight, momenta.weight, incoming.weight[k], dw, sgd, sgd.decay)
+                descend(parameters.weight, momenta.weight, incoming.weight[k], dw, sgd, sgd.decay)
+    for f in range(structure.features):
+        h, edge = load(batch, rows, f), network * structure.features + f
+        g = _through_weights(batch, structure.from_features, edge, h, gradient, parameters, momenta, sgd)
+        store(scratch.feature_gradient, f, g)
 
 
-@_inline
-def _descend(parameter, momentum, i, gradient, sgd, decay):
-    momentum[i] = sgd.momentum * momentum[i] + (gradient + decay * parameter[i])
-    parameter[i] -= sgd.rate * momentum[i]
+@inline
+def _through_weights(batch, outgoing, u, h, gradient, parameters, momenta, sgd):
+    """dL/dh of a unit from the dL/dz of those after it; updates the weights on the way."""
+    g = zeros(batch)
+    for k in range(outgoing.start[u], outgoing.start[u + 1]):
+        place = outgoing.weight[k]
+        dz = load(batch, gradient, outgoing.unit[k])
+        g += parameters.weight[place] * dz
+        descend(parameters.weight, momenta.weight, place, total(h * dz), sgd, sgd.decay)
+    return g
 
 
-@_kernel
-def fill_inputs(rows, images, scale, shift):
-    """Write a batch of images to the rows of the inputs, normalised: pixel * scale - shift by channel.
+@kernel
+def fill_inputs(registers, block_step, pixel_step, images, scale, shift):
+    """Write a batch of images to the inputs, normalised: pixel * scale - shift by channel.
 
     Args:
-        rows: float32 of shape (at least C H W, at least batch size).
+        registers: float32 of shape (registers, REGISTER). Of the block b of samples, pixel p (counted on
+            through the channels) goes to register b * block_step + p * pixel_step.
         images: float32 of shape (batch size, C, H W).
         scale, shift: float32 of shape (C,).
     """
     size, channels, pixels = images.shape
-    for c in range(channels):
-        for p in range(pixels):
-            row = rows[c * pixels + p]
-            for n in range(size):
-                row[n] = images[n, c, p] * scale[c] - shift[c]
+    for n in range(size):
+        block, lane = n // REGISTER, n % REGISTER
+        for c in range(channels):
+            first = block * block_step + c * pixels * pixel_step
+            for p in range(pixels):
+                registers[first + p * pixel_step, lane] = images[n, c, p] * scale[c] - shift[c]
