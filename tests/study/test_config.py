@@ -147,6 +147,10 @@ def test_ranges_have_the_paper_s_compressions():
         ({k: v for k, v in GOOD.items() if k != "compressions"}, "compressions: missing; .* lenet-300-100"),
         (changed(only=["lenet-5"]), "config: unknown architecture 'lenet-5'; did you mean lenet-300-100"),
         (changed(only=[]), "config: only: .*at least 1"),
+        (
+            changed(architectures={"vgg-16": {"dataset": "cifar10"}}, engine="packed"),
+            "engine: packed trains lenet-300-100, lenet-5 only, not vgg-16; use auto",
+        ),
         (changed(train=False, pruners=["lamp"]), "pruners: lamp looks at trained weights and train is false"),
         (changed(datasets={"a/b": {}}), "config: datasets.*a/b"),
         (changed(datasets={"mine": {}}), "config: datasets.mine: has no keys; give it either variant_of"),

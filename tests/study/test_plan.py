@@ -43,8 +43,10 @@ def test_files_of_all_replicates_are_named_once():
     assert len(plan().files("{architecture}/{seed}/{pruner}")) == 4
 
 
-def test_fully_connected_networks_train_packed_and_need_no_gpu():
+def test_networks_that_can_train_packed_do_and_need_no_gpu():
     assert plan().engine("lenet-300-100") == "packed"
+    assert plan().engine("lenet-5") == "packed"
+    assert plan().engine("vgg-16") == "masked"
     assert plan(engine="masked").engine("lenet-300-100") == "masked"
     assert plan(device="cuda").gpus("lenet-300-100") == 0
     assert plan(device="cuda", engine="masked").gpus("lenet-300-100") == 1

@@ -137,7 +137,7 @@ class StudyConfig(_Section):
     snip_loss: Literal["cross-entropy", "linear"] = "cross-entropy"
     engine: Literal["auto", "packed", "masked"] = Field(
         "auto",
-        description="packed trains all subnetworks of a job as one sparse network (fully-connected only)",
+        description="packed trains all subnetworks of a job as one sparse network (LeNets only)",
     )
     device: Literal["auto", "cpu", "cuda"] = "auto"
     max_hours: float = Field(
@@ -189,10 +189,9 @@ class StudyConfig(_Section):
                 f"architectures.{architecture}.dataset: {name} has images {dataset.shape}, "
                 f"{architecture} takes {network.input_shape}"
             )
-        if self.engine == "packed" and network.convolutional:
-            raise ValueError(
-                f"engine: packed trains fully-connected networks only, not {architecture}; use auto"
-            )
+        if self.engine == "packed" and network.layers is None:
+            able = ", ".join(name for name, network in NETWORKS.items() if network.layers is not None)
+            raise ValueError(f"engine: packed trains {able} only, not {architecture}; use auto")
 
     def network(self, architecture: str) -> Network:
         """The network, with as many logits as its data set has classes."""

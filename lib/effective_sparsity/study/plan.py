@@ -61,10 +61,10 @@ class Plan:
         return recipe
 
     def engine(self, architecture: str) -> str:
-        """The training engine: "packed" for fully-connected networks unless the study says otherwise."""
+        """The training engine: "packed" where it can train the network, unless the study asks otherwise."""
         if self.study.engine != "auto":
             return self.study.engine
-        return "masked" if NETWORKS[architecture].convolutional else "packed"
+        return "masked" if NETWORKS[architecture].layers is None else "packed"
 
     def precision(self, architecture: str, engine: str | None = None) -> str:
         """The precision of a training job; the packed engine has but one."""
