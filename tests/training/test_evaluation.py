@@ -56,3 +56,12 @@ def test_loss_and_accuracy_are_those_of_the_model_in_float64(engine, density, da
         logits = model(images)
     assert loss == pytest.approx(nn.functional.cross_entropy(logits, labels).item(), rel=1e-5)
     assert accuracy == pytest.approx((logits.argmax(1) == labels).double().mean().item())
+
+
+def test_networks_with_convolutions_are_evaluated_in_pytorch_whatever_trained_them(colour_data):
+    network = NETWORKS["lenet-5"]
+    state, _ = initial_state(network, seed=0)
+    packed, masked = (
+        evaluator(engine, network, colour_data, "cpu", 1)(state) for engine in ("packed", "masked")
+    )
+    assert packed == masked

@@ -15,12 +15,12 @@ def evaluator(
 ) -> Callable[[State], tuple[float, float]]:
     """A function from a state of `network` to mean cross-entropy and accuracy (0 to 1) on the test set.
 
-    Networks that the engine "packed" can train are evaluated in NumPy, others in PyTorch.
+    Fully-connected networks of the engine "packed" are evaluated in NumPy, others in PyTorch.
 
     Args:
         device, threads: for PyTorch.
     """
-    if engine == "packed":
+    if engine == "packed" and not network.convolutional:
         return FullyConnected(dataset)
 
     import torch

@@ -134,13 +134,13 @@ class Ensemble:
             nothing = np.empty(0, np.int64)
             outgoing.add(len(units_of[-1]), nothing, nothing, nothing)
             first_unit.append(self._units)
-        fed_by_pixels = 0 if self._n_convolutions else [len(units_of[0]) for units_of in stored]
+        fed_by_pixels = [0 if self._n_convolutions else len(units_of[0]) for units_of in stored]
         return Structure(
             inputs=inputs,
             features=inputs if self._n_convolutions else 0,
             classes=self.shapes[-1].size,
             first_unit=np.array(first_unit, np.int64),
-            first_layer=np.zeros(len(stored), np.int64) + np.array(fed_by_pixels, np.int64),
+            first_layer=np.array(fed_by_pixels, np.int64),
             incoming=incoming.arrays(),
             outgoing=outgoing.arrays(),
             from_features=from_features.arrays(),
