@@ -62,7 +62,7 @@ def test_precision_is_that_of_masked_training():
 
 def test_jobs_ask_for_what_their_network_levels_and_engine_need():
     lenet_5 = {"lenet-5": {"dataset": "cifar10", "steps": 960}}
-    masked = plan(architectures=lenet_5, device="cuda")
+    masked = plan(architectures=lenet_5, device="cuda", engine="masked")
     one, three = (masked.needs("retrain", "lenet-5", levels=["10"] * count) for count in (1, 3))
     assert three.seconds == pytest.approx(3 * one.seconds)
     assert masked.needs("train_dense", "lenet-5").seconds == pytest.approx(one.seconds / 2)  # one criterion

@@ -42,6 +42,11 @@ def test_packed_training_takes_a_tenth_of_a_millisecond_for_each_network_of_mnis
     assert 42 * 96_000 * 1e-4 < needs.seconds < 1.1 * 42 * 96_000 * 1.1e-4
 
 
+def test_packed_training_takes_some_milliseconds_for_each_network_of_cifar_10():
+    needs = estimate("lenet-5").training("packed", 20, gpus=0)
+    assert 20 * 120_000 * 4e-3 < needs.seconds < 20 * 120_000 * 6e-3
+
+
 @pytest.mark.parametrize(
     ("pruner", "rankings"), [("lamp", 1), ("snip", 1), ("snip-iterative", 9), ("synflow", 9)]
 )

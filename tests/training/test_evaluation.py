@@ -61,7 +61,5 @@ def test_loss_and_accuracy_are_those_of_the_model_in_float64(engine, density, da
 def test_networks_with_convolutions_are_evaluated_in_pytorch_whatever_trained_them(colour_data):
     network = NETWORKS["lenet-5"]
     state, _ = initial_state(network, seed=0)
-    packed, masked = (
-        evaluator(engine, network, colour_data, "cpu", 1)(state) for engine in ("packed", "masked")
-    )
-    assert packed == masked
+    masked = evaluator("masked", network, colour_data, "cpu", 1)(state)
+    assert evaluator("packed", network, colour_data, "cuda", 1)(state) == masked  # its job has no GPU

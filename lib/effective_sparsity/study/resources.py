@@ -41,8 +41,9 @@ class Device:
 
 CPU_CORE = Device(rate=30e9, per_step=2e-3)
 GPU = Device(rate=20e12, per_step=3e-3)  # assumed
-# Seconds per step and prunable weight of a subnetwork in the packed engine: 0.1 ms for LeNet-300-100.
-PACKED = 4e-10
+# Seconds per step of a subnetwork in the packed engine: for each prunable weight, and for each further place in
+# the image where it is used. 0.1 ms for LeNet-300-100, 5 ms for LeNet-5 (which takes 1 to 6).
+PACKED, PACKED_POSITION = 4e-10, 8e-9
 # Seconds per prunable weight of a step that removes weights, and of a subnetwork that is read off a ranking.
 REMOVAL, READING = 3e-8, 3e-8
 # As in pruning/saliencies.py, which takes PyTorch: SNIP's steps are its batches, too.
@@ -97,7 +98,8 @@ class Estimate:
         tested = self.images[1] / 3 * math.ceil(recipe.steps / recipe.evaluate_every)
         steps = recipe.steps + tested / recipe.batch_size
         if engine == "packed":
-            seconds = PACKED * weights * steps
+            further = self.network.size.multiplications - weights
+            seconds = (PACKED * weights + PACKED_POSITION * further) * steps
         else:
             seconds = self._device(gpus).seconds(self.network, steps, steps * recipe.batch_size)
         # Weights, gradients, momenta and a checkpoint on its way; then weights and masks of each result.

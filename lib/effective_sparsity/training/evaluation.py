@@ -15,13 +15,16 @@ def evaluator(
 ) -> Callable[[State], tuple[float, float]]:
     """A function from a state of `network` to mean cross-entropy and accuracy (0 to 1) on the test set.
 
-    Fully-connected networks of the engine "packed" are evaluated in NumPy, others in PyTorch.
+    Fully-connected networks of the engine "packed" are evaluated in NumPy, others in PyTorch, those of this
+    engine on the CPU.
 
     Args:
         device, threads: for PyTorch.
     """
-    if engine == "packed" and not network.convolutional:
-        return FullyConnected(dataset)
+    if engine == "packed":
+        if not network.convolutional:
+            return FullyConnected(dataset)
+        device = "cpu"  # its jobs ask for no GPU
 
     import torch
 
