@@ -41,8 +41,8 @@ class Device:
 
 CPU_CORE = Device(rate=30e9, per_step=2e-3)
 GPU = Device(rate=20e12, per_step=3e-3)  # assumed
-# Seconds per step of a subnetwork in the packed engine: for each prunable weight, and for each further place in
-# the image where it is used. 0.1 ms for LeNet-300-100, 5 ms for LeNet-5 (which takes 1 to 6).
+# Seconds per step of a subnetwork in the packed engine: for each prunable weight, and for each further place
+# in the image where it is used. 0.1 ms for LeNet-300-100, 5 ms for LeNet-5 (which takes 1 to 6).
 PACKED, PACKED_POSITION = 4e-10, 8e-9
 # Seconds per prunable weight of a step that removes weights, and of a subnetwork that is read off a ranking.
 REMOVAL, READING = 3e-8, 3e-8
