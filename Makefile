@@ -4,10 +4,12 @@ PYTHON ?= python3
 CORES ?= all
 CONFIG ?=
 PYTEST_FLAGS ?=
+MIRRORS ?=
+REFERENCE ?= $(wildcard studies/reference/*.yaml)
 STUDY ?= default
 
 .DEFAULT_GOAL := help
-.PHONY: help environment study test lint archive clean
+.PHONY: help environment study reference test lint archive clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -16,6 +18,11 @@ environment: .venv/complete  ## Make .venv with the versions of requirements.loc
 
 study: .venv/complete  ## Run the default study; CONFIG=studies/NAME.yaml runs another one, CORES=4 limits the cores
 	.venv/bin/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) --quiet rules host
+
+reference: .venv/complete  ## Run the studies of results/reference and publish them; MIRRORS names folders with their data
+	for study in $(REFERENCE); do \
+	  .venv/bin/snakemake --cores $(CORES) --quiet rules host --configfile $$study --config 'mirrors=[$(MIRRORS)]' \
+	    -- publish || exit 1; done
 
 test: lint  ## Check the style and run the tests; PYTEST_FLAGS="-k mnist" selects some
 	OMP_NUM_THREADS=1 .venv/bin/pytest -n auto --maxprocesses 4 --dist loadgroup $(PYTEST_FLAGS)

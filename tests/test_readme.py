@@ -54,10 +54,10 @@ def commands(root) -> list[str]:
 
 
 def test_the_readme_shows_how_to_run_studies(root):
-    assert len(commands(root)) == 8
+    assert len(commands(root)) == 9
 
 
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", range(9))
 def test_every_snakemake_command_plans_a_run(root, number, tmp_path):
     command = commands(root)[number]
     # The example's pruner is not there unless the reader adds it.

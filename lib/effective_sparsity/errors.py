@@ -27,4 +27,7 @@ class DamagedFileError(UserError):
         self.path = Path(path)
         self.finding = f"{path}: damaged or foreign file ({' '.join(str(reason).splitlines())})"
         self.remake = remake
-        super().__init__(f"{self.finding}; delete it and {remake}")
+        super().__init__(self.finding)
+
+    def __str__(self) -> str:
+        return f"{self.finding}; delete it and {self.remake}"

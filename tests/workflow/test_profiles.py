@@ -20,7 +20,7 @@ def test_profiles_repeat_what_they_replace(root, profile):
 @pytest.mark.parametrize("profile", ["gpu", "slurm"])
 def test_snakemake_understands_every_setting(fresh, profile):
     plan = fresh.planned("--workflow-profile", str(fresh.root / "profiles" / profile))
-    assert plan["rank"] == len(fresh.config["pruners"])
+    assert plan["subnetworks"] == len(fresh.config["pruners"])
 
 
 def test_the_partitions_hold_the_longest_job_of_the_paper(root):

@@ -1,0 +1,45 @@
+"""The published results: figures and verdicts follow from the tables beside them."""
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from effective_sparsity.claims import TABLES
+from effective_sparsity.claims.verdicts import judge
+from effective_sparsity.figures.registry import FIGURES
+from effective_sparsity.figures.save import save
+from effective_sparsity.study.results import Results
+
+REFERENCE = Path(__file__).parent.parent / "results/reference"
+STUDIES = sorted(path.name for path in REFERENCE.iterdir() if path.is_dir())
+DRAWN = [
+    (study, path.stem) for study in STUDIES for path in sorted((REFERENCE / study).glob("figures/*.svg"))
+]
+
+
+@pytest.mark.parametrize(("study", "figure"), DRAWN)
+def test_figures_follow_from_the_tables(study, figure, tmp_path):
+    results = Results(REFERENCE / study)
+    save(
+        *FIGURES[figure].draw({name: results.table(name) for name in FIGURES[figure].tables}),
+        tmp_path / figure,
+    )
+    drawn = (tmp_path / f"{figure}.svg").read_bytes()
+    assert drawn == (REFERENCE / study / f"figures/{figure}.svg").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "study", [study for study in STUDIES if (REFERENCE / study / "tables/claims.csv").is_file()]
+)
+def test_verdicts_follow_from_the_tables(study):
+    results = Results(REFERENCE / study)
+    claims, measurements = judge({name: results.table(name) for name in TABLES}, results.study)
+    for name, table in {"claims": claims, "measurements": measurements}.items():
+        as_read = pd.read_csv(io.StringIO(table.to_csv(index=False)))
+        pd.testing.assert_frame_equal(as_read, results.table(name))
+
+
+def test_published_results_are_small():
+    assert sum(path.stat().st_size for path in REFERENCE.rglob("*") if path.is_file()) < 10_000_000
