@@ -8,7 +8,7 @@ rule publish:
         figures=[f"{ROOT}/figures/{figure}.svg" for figure in FIGURES],
         claims=[f"{ROOT}/claims.md"] if STUDY.train else [],
     output:
-        directory(f"{STUDY.results}/reference/{STUDY.study}"),
+        f"{STUDY.results}/reference/{STUDY.study}/README.md",
     log:
         f"{LOGS}/publish.log",
     conda:

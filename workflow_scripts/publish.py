@@ -6,4 +6,4 @@ from effective_sparsity.report.publish import publish
 from effective_sparsity.study.job import job_log
 
 with job_log(snakemake.log[0]):
-    publish(Path(snakemake.input.provenance).parents[1], snakemake.output[0])
+    publish(Path(snakemake.input.provenance).parents[1], Path(snakemake.output[0]).parent)
