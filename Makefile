@@ -21,7 +21,7 @@ study: .venv/complete  ## Run the default study; CONFIG=studies/NAME.yaml runs a
 
 reference: .venv/complete  ## Run the studies of results/reference and publish them; MIRRORS names folders with their data
 	for study in $(REFERENCE); do \
-	  .venv/bin/snakemake --cores $(CORES) --quiet rules host --configfile $$study --config 'mirrors=[$(MIRRORS)]' \
+	  .venv/bin/snakemake --cores $(CORES) --quiet rules host --force --configfile $$study --config 'mirrors=[$(MIRRORS)]' \
 	    -- publish || exit 1; done
 
 test: lint  ## Check the style and run the tests; PYTEST_FLAGS="-k mnist" selects some

@@ -21,8 +21,9 @@ def main() -> int:
     try:
         results = Results(options.results)
         print(f"Figures of the study {results.study}:")
+        trained = results.provenance["study"]["train"]
         for name, figure in FIGURES.items():
-            if set(figure.tables) <= set(results.tables):
+            if set(figure.tables) <= set(results.tables) and (trained or not figure.accuracy):
                 save(
                     *figure.draw({table: results.table(table) for table in figure.tables}),
                     options.folder / name,
