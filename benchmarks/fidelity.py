@@ -7,6 +7,7 @@ LeNet-300-100 on it. What the reference does is written anew here, from its defi
 """
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -115,8 +116,7 @@ def synflow() -> None:
     for compression in (100.0, 1000.0):
         masks = []
         for pool in (nn.MaxPool2d, nn.AvgPool2d):
-            inputs = _Pooled(*vars(inputs_of(network, compression=compression)).values())
-            object.__setattr__(inputs, "pool", pool)
+            inputs = _Pooled(**vars(inputs_of(network, compression=compression)), pool=pool)
             n_kept = n_at_compression(inputs.n_weights, compression)
             order = saliencies.synflow(inputs)
             masks.append({name: layer > inputs.n_weights - n_kept for name, layer in order.items()})
@@ -125,8 +125,11 @@ def synflow() -> None:
         print(f"  compression {compression:g}: {one.sum()}, {active}, {(one & other).sum() / one.sum():.2f}")
 
 
+@dataclass(frozen=True)
 class _Pooled(Inputs):
     """Inputs whose model pools in another way."""
+
+    pool: type[nn.Module] = nn.MaxPool2d
 
     def model(self):
         model = super().model()

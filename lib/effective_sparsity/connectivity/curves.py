@@ -64,10 +64,10 @@ def total_order(scores: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Priorities 1 to N, ascending with the score; of equal scores the earlier weight has the higher one."""
     flat = _flat(scores)
     dtype = np.int32 if flat.size < np.iinfo(np.int32).max else np.int64
-    ascending = np.argsort(flat[::-1], kind="stable")
+    ascending = flat.size - 1 - np.argsort(flat[::-1], kind="stable")
     priorities = np.empty(flat.size, dtype)
     priorities[ascending] = np.arange(1, flat.size + 1, dtype=dtype)
-    parts = np.split(priorities[::-1], np.cumsum([score.size for score in scores.values()])[:-1])
+    parts = np.split(priorities, np.cumsum([score.size for score in scores.values()])[:-1])
     return {name: part.reshape(scores[name].shape) for name, part in zip(scores, parts, strict=True)}
 
 

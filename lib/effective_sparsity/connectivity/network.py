@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from effective_sparsity.connectivity.files import from_json, to_json
 from effective_sparsity.connectivity.orders import Order
 from effective_sparsity.connectivity.tensors import as_array, given, keys_of, scores_of
-from effective_sparsity.errors import UserError
+from effective_sparsity.errors import DamagedFileError, UserError
 from effective_sparsity.storage import TensorFile, save_tensors
 
 if TYPE_CHECKING:
@@ -71,11 +71,11 @@ class Connectivity:
         """Reads what :meth:`save` wrote; neither the model nor PyTorch is needed.
 
         Raises:
-            UserError: the file is damaged, or was written by another version or by something else.
+            DamagedFileError: the file is damaged, or was written by another version or by something else.
         """
         file = TensorFile(path)
         if file.metadata.get("format") != _FORMAT:
-            raise UserError(f"{path}: not a connectivity file of this version; delete it and make it again")
+            raise DamagedFileError(path, "it is no connectivity file of this version")
         connectivity = cls.__new__(cls)
         try:
             connectivity._graph = from_json(file.metadata["graph"], file)
@@ -85,7 +85,7 @@ class Connectivity:
             shapes = {name: tuple(shape) for name, shape in shapes.items()}
             connectivity._parameters = _Parameters(shapes, entangled, shared)
         except (AttributeError, KeyError, TypeError, SafetensorError) as error:
-            raise UserError(f"{path}: damaged ({error!r}); delete it and make it again") from error
+            raise DamagedFileError(path, repr(error)) from error
         return connectivity
 
     @cached_property

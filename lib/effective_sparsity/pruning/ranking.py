@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from effective_sparsity.connectivity.curves import total_order
 from effective_sparsity.errors import UserError
 
 if TYPE_CHECKING:
@@ -55,10 +56,7 @@ def priorities(scores: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     for name, score in scores.items():
         if np.isnan(score).any():
             raise UserError(f"scores of {name}: {np.isnan(score).sum()} are NaN; a ranking needs numbers")
-    best_first = np.argsort(-flatten(scores), kind="stable")
-    priority = np.empty(len(best_first), np.int32)
-    priority[best_first] = np.arange(len(best_first), 0, -1, dtype=np.int32)
-    return unflatten(priority, scores)
+    return total_order(scores)
 
 
 @dataclass(frozen=True)
