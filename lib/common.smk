@@ -32,6 +32,9 @@ except UserError as error:
 ROOT = f"{STUDY.results}/{STUDY.study}"
 REPLICATE = f"{ROOT}/{{architecture}}/seed-{{seed}}"
 PRUNED = f"{REPLICATE}/{{pruner}}"
+INITIAL = f"{REPLICATE}/initial.safetensors"
+DENSE = f"{REPLICATE}/dense/trained.safetensors"
+RANKING = f"{PRUNED}/ranking.safetensors"
 TRAINED = f"{PRUNED}/{{criterion}}/c{{level}}.safetensors"
 DATASET = f"{STUDY.data}/{{dataset}}.safetensors"
 LOGS = f"{ROOT}/logs"
@@ -59,26 +62,32 @@ def dataset_of(wildcards):
     return ancient(path) if name in SOURCES else path
 
 
-def rank_inputs(wildcards):
-    """The initial weights, and what else the pruner looks at."""
-    pruner = PRUNERS[wildcards.pruner]
-    inputs = {"initial": f"{REPLICATE}/initial.safetensors"}
+def looked_at(name):
+    """What a pruner looks at beside a data set: files by kind, rankings by the names of their pruners."""
+    pruner = PRUNERS[name]
+    files = {"initial": INITIAL}
     if pruner.needs_trained:
-        inputs["dense"] = f"{REPLICATE}/dense/trained.safetensors"
+        files["dense"] = DENSE
     if pruner.borrows:
-        inputs["lender"] = f"{REPLICATE}/{pruner.borrows}/ranking.safetensors"
-    inputs = {key: path.format(**wildcards) for key, path in inputs.items()}
-    return inputs | ({"dataset": dataset_of(wildcards)} if pruner.needs_data else {})
+        files[pruner.borrows] = RANKING.replace("{pruner}", pruner.borrows)
+    return files
 
 
-def ranking_of(wildcards):
-    """The files from which `Rankings` reads or makes the rankings of a pruner."""
-    if PRUNERS[wildcards.pruner].costly:
-        inputs = {"initial": f"{REPLICATE}/initial.safetensors", "ranking": f"{PRUNED}/ranking.safetensors"}
-    else:
-        inputs = rank_inputs(wildcards)
-    inputs["connectivity"] = f"{ROOT}/{{architecture}}/connectivity.safetensors"
-    return {key: path.format(**wildcards) for key, path in inputs.items()}
+def rank_inputs(wildcards):
+    files = {key: file.format(**wildcards) for key, file in looked_at(wildcards.pruner).items()}
+    return files | ({"dataset": dataset_of(wildcards)} if PRUNERS[wildcards.pruner].needs_data else {})
+
+
+def rankings_of(*pruners):
+    """The files from which `Rankings` reads or makes the rankings of these pruners; initial weights, anyway."""
+
+    def files_of(wildcards):
+        files = {"initial": INITIAL, "connectivity": f"{ROOT}/{{architecture}}/connectivity.safetensors"}
+        for name in expand(pruners, **wildcards):
+            files |= {name: RANKING.replace("{pruner}", name)} if PRUNERS[name].costly else looked_at(name)
+        return {key: file.format(**wildcards) for key, file in files.items()}
+
+    return files_of
 
 
 def rank_settings(wildcards):

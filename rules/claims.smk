@@ -18,7 +18,7 @@ rule costs:
     params:
         # Not inputs: nothing is run again because its run time is not known any more.
         benchmarks=BENCHMARKS,
-        shares={name: len(PLAN.shares(name)) for name in STUDY.architectures},
+        shares={name: [share.name for share in PLAN.shares(name)] for name in STUDY.architectures},
         code=versions.of_code("study/costs.py"),
     script:
         "../workflow_scripts/costs.py"

@@ -3,7 +3,7 @@
 
 rule initialise:
     output:
-        f"{REPLICATE}/initial.safetensors",
+        INITIAL,
     log:
         f"{LOGS}/initialise/{{architecture}}-{{seed}}.log",
     benchmark:
@@ -23,9 +23,9 @@ rule initialise:
 rule train_dense:
     input:
         dataset=dataset_of,
-        initial=f"{REPLICATE}/initial.safetensors",
+        initial=INITIAL,
     output:
-        f"{REPLICATE}/dense/trained.safetensors",
+        DENSE,
     log:
         f"{LOGS}/train_dense/{{architecture}}-{{seed}}.log",
     benchmark:

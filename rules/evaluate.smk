@@ -4,8 +4,8 @@
 rule evaluate:
     input:
         dataset=dataset_of,
-        initial=f"{REPLICATE}/initial.safetensors",
-        dense=f"{REPLICATE}/dense/trained.safetensors",
+        initial=INITIAL,
+        dense=DENSE,
         trained=trained_of,
     output:
         evaluation=f"{REPLICATE}/evaluation.csv",

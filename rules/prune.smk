@@ -25,7 +25,7 @@ rule rank:
     input:
         unpack(rank_inputs),
     output:
-        f"{PRUNED}/ranking.safetensors",
+        RANKING,
     log:
         f"{LOGS}/rank/{{architecture}}-{{seed}}-{{pruner}}.log",
     benchmark:
@@ -43,7 +43,7 @@ rule rank:
 
 rule subnetworks:
     input:
-        unpack(ranking_of),
+        unpack(rankings_of("{pruner}")),
     output:
         layers=f"{PRUNED}/layers.csv",
         curve=f"{PRUNED}/curve.csv",

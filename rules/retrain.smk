@@ -1,34 +1,45 @@
-# Retraining. One job trains several levels of a pruner, under both criteria; how many is a setting for each
-# architecture, so each share of the levels is a rule. Files are named by level, whatever the shares.
+# Retraining. One job trains several levels of a pruner, or of all pruners, under both criteria. What it trains is
+# set for each architecture, so each share of the subnetworks is a rule. Files are named alike, whatever the shares.
 
 for architecture in STUDY.architectures:
-    for share, levels in enumerate(PLAN.shares(architecture), start=1):
+    for number, share in enumerate(PLAN.shares(architecture), start=1):
 
         rule:
             name:
-                f"retrain_{architecture}_{share}"
+                f"retrain_{architecture}_{number}"
             input:
-                unpack(ranking_of),
+                unpack(rankings_of(*share.pruners)),
                 dataset=dataset_of,
             output:
-                expand(TRAINED, criterion=STUDY.criteria, level=levels, allow_missing=True),
+                expand(
+                    TRAINED,
+                    pruner=share.pruners,
+                    criterion=STUDY.criteria,
+                    level=share.levels,
+                    allow_missing=True,
+                ),
             log:
-                f"{LOGS}/retrain/{{architecture}}-{{seed}}-{{pruner}}-{share}.log",
+                f"{LOGS}/retrain/{{architecture}}-{{seed}}-{share.name}.log",
             benchmark:
-                f"{BENCHMARKS}/retrain/{{architecture}}-{{seed}}-{{pruner}}-{share}.tsv"
+                f"{BENCHMARKS}/retrain/{{architecture}}-{{seed}}-{share.name}.tsv"
             wildcard_constraints:
                 architecture=architecture,
             conda:
                 "../environment.yml"
             resources:
-                **needs("retrain", levels=levels),
+                **needs("retrain", share=share),
             params:
                 version=versions.TRAINING,
                 ranking=versions.RANKING,
                 recipe=recipe_of,
                 engine=PLAN.engine(architecture),
                 precision=PLAN.precision(architecture),
-                subnetworks=expand("{criterion}/{level}", criterion=STUDY.criteria, level=levels),
-                work=f"{ROOT}/.work/{{architecture}}/seed-{{seed}}/{{pruner}}-{share}",
+                subnetworks=expand(
+                    "{pruner}/{criterion}/{level}",
+                    pruner=share.pruners,
+                    criterion=STUDY.criteria,
+                    level=share.levels,
+                ),
+                work=f"{ROOT}/.work/{{architecture}}/seed-{{seed}}/{share.name}",
             script:
                 "../workflow_scripts/retrain.py"

@@ -25,7 +25,7 @@ with job_log(snakemake.log[0]):
     levels = settings.get("levels", {ONE_SHOT: None})
 
     def priorities_at(level):
-        borrowed = RankingFile(files.lender)[level].layers if pruner.borrows else None
+        borrowed = RankingFile(files[pruner.borrows])[level].layers if pruner.borrows else None
         return Priorities.of(pruner.scores(inputs.having(compression=levels[level], borrowed=borrowed)))
 
     save_rankings(snakemake.output[0], list(levels), map(priorities_at, levels))

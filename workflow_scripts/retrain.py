@@ -1,4 +1,4 @@
-"""Train the subnetworks of a pruner from the initial weights."""
+"""Train subnetworks of one or more pruners from the initial weights."""
 
 import shutil
 
@@ -16,30 +16,32 @@ from effective_sparsity.training.hardware import hardware
 from effective_sparsity.training.recipe import Recipe
 
 
-def subnetworks_of(wildcards, files, wanted):
-    """The subnetworks of a pruner by criterion and level, None where it does not reach the level."""
-    rankings = Rankings(wildcards["pruner"], wildcards["architecture"], int(wildcards["seed"]), files)
+def subnetworks_of(pruner, architecture, seed, files, wanted):
+    """Subnetworks of a pruner by pruner, criterion and level, None where it does not reach the level."""
+    rankings = Rankings(pruner, architecture, seed, files)
     # The criteria of a level after each other: iterative pruners have a ranking for each level.
-    return {
-        (criterion, level): subnetwork(rankings[level], criterion, float(level))
-        for criterion, level in sorted(wanted, key=lambda key: float(key[1]))
-    }
+    keys = sorted((key for key in wanted if key[0] == pruner), key=lambda key: float(key[2]))
+    return {key: subnetwork(rankings[key[2]], key[1], float(key[2])) for key in keys}
 
 
 with job_log(snakemake.log[0]):
     wanted = [tuple(key.split("/")) for key in snakemake.params.subnetworks]
-    subnetworks = subnetworks_of(dict(snakemake.wildcards.items()), dict(snakemake.input.items()), wanted)
+    architecture, seed = snakemake.wildcards.architecture, int(snakemake.wildcards.seed)
+    files = dict(snakemake.input.items())
+    subnetworks = {}
+    for pruner in dict.fromkeys(pruner for pruner, *_ in wanted):
+        subnetworks |= subnetworks_of(pruner, architecture, seed, files, wanted)
     dataset = datasets.load(snakemake.input.dataset)
     engine = snakemake.params.engine
     device = job_device(snakemake.config.get("device", "auto"), snakemake.resources.gpu)
     trained = train_subnetworks(
         engine,
-        NETWORKS[snakemake.wildcards.architecture].with_classes(dataset.classes),
+        NETWORKS[architecture].with_classes(dataset.classes),
         TensorFile(snakemake.input.initial).tensors(),
         {key: subnetworks[key] for key in wanted if subnetworks[key] is not None},
         dataset,
         Recipe(**snakemake.params.recipe),
-        seed=int(snakemake.wildcards.seed),
+        seed=seed,
         device=device,
         threads=snakemake.threads,
         work=snakemake.params.work,

@@ -75,8 +75,8 @@ def files_of(name: str, folder) -> dict:
     pruner = PRUNERS[name]
     files = {"connectivity": folder / "connectivity", "initial": folder / "initial"}
     files |= {"dense": folder / "dense"} if pruner.needs_trained else {}
-    files |= {"ranking": folder / name} if pruner.costly else {}
-    return files | ({"lender": folder / pruner.borrows} if pruner.borrows else {})
+    files |= {name: folder / name} if pruner.costly else {}
+    return files | ({pruner.borrows: folder / pruner.borrows} if pruner.borrows else {})
 
 
 @pytest.mark.parametrize("name", ["random-igq", "magnitude-global", "lamp", "random-synflow", "synflow"])

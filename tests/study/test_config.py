@@ -196,7 +196,9 @@ def one_line_at_most(config: dict) -> None:
         for architecture in plan.study.architectures:
             assert plan.recipe(architecture)
             assert plan.subnetworks(architecture)
-            assert [*chain(*plan.shares(architecture))] == [*plan.study.levels_of(architecture)]
+            assert [*chain(*(share.levels for share in plan.shares(architecture)))] == [
+                *plan.study.levels_of(architecture)
+            ]
         assert plan.files(f"{plan.study.results}/{{architecture}}/{{seed}}/{{pruner}}")
     except UserError as error:
         assert "\n" not in str(error)

@@ -4,7 +4,7 @@ import pytest
 
 from effective_sparsity.errors import UserError
 from effective_sparsity.study.config import read_config
-from effective_sparsity.study.plan import Plan
+from effective_sparsity.study.plan import Plan, Share
 
 CONFIG = {
     "study": "test",
@@ -27,9 +27,22 @@ def test_recipes_are_the_paper_s_shortened_in_proportion():
 
 
 def test_levels_are_shared_among_jobs():
-    assert plan().shares("lenet-300-100") == [["10", "20"], ["30"]]
+    any_pruner = ["{pruner}"]
+    assert plan().shares("lenet-300-100") == [
+        Share("{pruner}-1", any_pruner, ["10", "20"]),
+        Share("{pruner}-2", any_pruner, ["30"]),
+    ]
     whole = plan(architectures={"lenet-300-100": {"dataset": "mnist"}})
-    assert whole.shares("lenet-300-100") == [["10", "20", "30"]]
+    assert whole.shares("lenet-300-100") == [Share("{pruner}-1", any_pruner, ["10", "20", "30"])]
+
+
+def test_a_job_can_train_the_subnetworks_of_all_pruners():
+    settings = {"dataset": "mnist", "levels_per_job": 2, "pruners_per_job": "all"}
+    together = plan(architectures={"lenet-300-100": settings})
+    shares = together.shares("lenet-300-100")
+    assert shares == [Share("1", ["snip", "lamp"], ["10", "20"]), Share("2", ["snip", "lamp"], ["30"])]
+    two, one = [together.needs("retrain", "lenet-300-100", share=share) for share in shares]
+    assert two.seconds == pytest.approx(2 * one.seconds)
 
 
 def test_every_subnetwork_is_planned_once():
@@ -63,14 +76,16 @@ def test_precision_is_that_of_masked_training():
 def test_jobs_ask_for_what_their_network_levels_and_engine_need():
     lenet_5 = {"lenet-5": {"dataset": "cifar10", "steps": 960}}
     masked = plan(architectures=lenet_5, device="cuda", engine="masked")
-    one, three = (masked.needs("retrain", "lenet-5", levels=["10"] * count) for count in (1, 3))
+    one, three = (
+        masked.needs("retrain", "lenet-5", share=Share("1", ["snip"], ["10"] * count)) for count in (1, 3)
+    )
     assert three.seconds == pytest.approx(3 * one.seconds)
     assert masked.needs("train_dense", "lenet-5").seconds == pytest.approx(one.seconds / 2)  # one criterion
     assert [one.gpus, masked.needs("evaluate", "lenet-5").gpus] == [1, 1]
     assert [masked.needs("rank", "lenet-5", name).gpus for name in ("snip", "lamp")] == [1, 0]
     assert masked.needs("subnetworks", "lenet-5").gpus == 0
     packed = plan(device="cuda")
-    assert packed.needs("retrain", "lenet-300-100", levels=["10"]).gpus == 0
+    assert packed.needs("retrain", "lenet-300-100", share=Share("1", ["snip"], ["10"])).gpus == 0
     assert packed.needs("train_dense", "lenet-300-100").gpus == 1  # always by the general engine
     with pytest.raises(ValueError, match="stage"):
         packed.needs("retraining", "lenet-300-100")

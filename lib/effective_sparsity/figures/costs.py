@@ -30,9 +30,10 @@ def costs(tables: Tables) -> tuple[Figure, pd.DataFrame]:
 
     Returns:
         The figure, and its data: wall-clock seconds of each stage of a pruner for all levels and both
-        criteria of one seed; median, minimum (low) and maximum (high) over seeds.
+        criteria of one seed; median, minimum (low) and maximum (high) over seeds. A stage that all pruners
+        share has no place in it.
     """
-    rows = tables["costs"].query("stage in @STAGES").dropna(subset=["seconds"])
+    rows = tables["costs"].query("stage in @STAGES").dropna(subset=["seconds", "pruner"])
     rows = rows.assign(seconds=rows.seconds.astype(float).clip(lower=0.01))
     data = median_over_seeds(rows, [*PANEL, "pruner", "stage"], "seconds").rename(
         columns={"median": "seconds"}
@@ -49,7 +50,8 @@ def costs(tables: Tables) -> tuple[Figure, pd.DataFrame]:
 def _draw(data: pd.DataFrame, note: str) -> Figure:
     networks = panels(data) or [("", "")]
     figure, grid = _PAGE.grid(len(networks), [_WIDTH], note)
-    rows = [(text, style | {"linestyle": ""}) for text, style in STAGES.values()]
+    drawn = [STAGES[stage] for stage in STAGES if (data.stage == stage).any()]
+    rows = [(text, style | {"linestyle": ""}) for text, style in drawn]
     key(figure, rows, location="upper right", columns=3)
     for (axes,), panel in zip(grid, networks, strict=True):
         _draw_panel(axes, of_panel(data, panel))

@@ -44,15 +44,15 @@ class Rankings:
 
     Args:
         pruner, architecture, seed: as for `inputs_of`.
-        files: `connectivity` and, of a pruner that is `costly`, its `ranking`; else `initial`, `dense` if it
-            needs it, and the `lender`, the ranking file of the pruner whose quotas it borrows.
+        files: `connectivity` and, of a pruner that is `costly`, its ranking file by its name; else `initial`,
+            `dense` if it needs it, and the ranking file of the pruner whose quotas it borrows by its name.
     """
 
     def __init__(self, pruner: str, architecture: str, seed: int, files: Files):
         self._pruner = PRUNERS[pruner]
         self._connectivity = Connectivity.load(files["connectivity"])
-        self._stored = RankingFile(files["ranking"]) if self._pruner.costly else None
-        self._lender = RankingFile(files["lender"]) if "lender" in files else None
+        self._stored = RankingFile(files[pruner]) if self._pruner.costly else None
+        self._lender = RankingFile(files[self._pruner.borrows]) if self._pruner.borrows else None
         self._latest: dict[str, Ranking] = {}
         self._inputs = None if self._stored else inputs_of(pruner, architecture, seed, files)
 

@@ -116,6 +116,9 @@ class ArchitectureConfig(_Section):
     levels_per_job: int | None = Field(
         None, ge=1, description="compressions trained in one job; all if not given"
     )
+    pruners_per_job: Literal["one", "all"] = Field(
+        "one", description="all: one job trains the subnetworks of all pruners"
+    )
 
 
 class StudyConfig(_Section):

@@ -1,7 +1,6 @@
 """What a study runs: its recipes, files and jobs."""
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +14,25 @@ from effective_sparsity.training.recipe import Recipe
 
 # Training and test images that a folder of the user's is taken to have, to estimate what jobs need.
 IMAGES_IN_A_FOLDER = (100_000, 10_000)
+
+
+# Stands for a pruner in a `Share` that every pruner has.
+ANY_PRUNER = "{pruner}"
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a retraining job trains, under all criteria.
+
+    Attributes:
+        name: of its log and other files; may contain `ANY_PRUNER`.
+        pruners: names, or `ANY_PRUNER` alone if there is such a job for each pruner.
+        levels: names.
+    """
+
+    name: str
+    pruners: list[str]
+    levels: list[str]
 
 
 @dataclass(frozen=True)
@@ -77,13 +95,13 @@ class Plan:
             return 0
         return int(self.study.device == "cuda" or Path("/dev/nvidiactl").exists())
 
-    def needs(self, stage: str, architecture: str, pruner: str = "", levels: Sequence[str] = ()) -> Needs:
+    def needs(self, stage: str, architecture: str, pruner: str = "", share: Share | None = None) -> Needs:
         """What a job is estimated to need.
 
         Args:
             stage: "train_dense", "rank", "subnetworks", "retrain" or "evaluate".
             pruner: of "rank".
-            levels: of "retrain".
+            share: of "retrain".
         """
         estimate = Estimate(
             self.study.network(architecture),
@@ -102,7 +120,7 @@ class Plan:
             case "subnetworks":
                 return estimate.reading(len(self.study.criteria) * n_levels)
             case "retrain":
-                n_networks = len(self.study.criteria) * len(levels)
+                n_networks = len(self.study.criteria) * len(share.levels) * len(share.pruners)
                 return estimate.training(self.engine(architecture), n_networks, self.gpus(architecture))
             case "evaluate":
                 return estimate.evaluation(1 + len(self.subnetworks(architecture)), self.gpus(architecture))
@@ -115,11 +133,16 @@ class Plan:
         source = own.variant_of if own else name
         return SOURCES[source].size if source else IMAGES_IN_A_FOLDER
 
-    def shares(self, architecture: str) -> list[list[str]]:
-        """The levels of an architecture, divided among the jobs that train them."""
+    def shares(self, architecture: str) -> list[Share]:
+        """The subnetworks of a replicate, divided among the jobs that train them."""
+        settings = self.study.architectures[architecture]
+        pruners, prefix = [ANY_PRUNER], f"{ANY_PRUNER}-"
+        if settings.pruners_per_job == "all":
+            pruners, prefix = self.study.pruners_of(architecture), ""
         levels = list(self.study.levels_of(architecture))
-        size = self.study.architectures[architecture].levels_per_job or len(levels)
-        return [levels[start : start + size] for start in range(0, len(levels), size)]
+        size = settings.levels_per_job or len(levels)
+        parts = [levels[start : start + size] for start in range(0, len(levels), size)]
+        return [Share(f"{prefix}{number}", pruners, part) for number, part in enumerate(parts, start=1)]
 
     def subnetworks(self, architecture: str) -> list[dict]:
         """Pruner, criterion and target compression of each subnetwork of a replicate, and its `level`."""
