@@ -184,8 +184,8 @@ def test_captions_are_sentences(name):
     assert FIGURES[name].caption.endswith(".")
 
 
-def test_figures_do_without_torch_and_without_a_display():
+def test_figures_do_without_torch():
     modules = {entry.function.partition(":")[0] for entry in FIGURES.values()}
     imports = "".join(f"import effective_sparsity.figures.{module}\n" for module in sorted(modules))
-    check = "import sys; assert not {'torch', 'matplotlib.pyplot'} & set(sys.modules)"
+    check = "import sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", imports + check], check=True)

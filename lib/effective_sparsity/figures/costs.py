@@ -1,8 +1,8 @@
 """What pruning and retraining cost, in seconds."""
 
 import matplotlib
-import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -44,36 +44,44 @@ def costs(tables: Tables) -> tuple[Figure, pd.DataFrame]:
         f"{reduced_text(tables['subnetworks'])}"
     )
     with matplotlib.rc_context(RC):
-        return _draw(data, note), data
+        return _draw(rows, note), data
 
 
-def _draw(data: pd.DataFrame, note: str) -> Figure:
-    networks = panels(data) or [("", "")]
+def _draw(rows: pd.DataFrame, note: str) -> Figure:
+    networks = panels(rows) or [("", "")]
     figure, grid = _PAGE.grid(len(networks), [_WIDTH], note)
-    drawn = [STAGES[stage] for stage in STAGES if (data.stage == stage).any()]
-    rows = [(text, style | {"linestyle": ""}) for text, style in drawn]
-    key(figure, rows, location="upper right", columns=3)
+    drawn = [STAGES[stage] for stage in STAGES if (rows.stage == stage).any()]
+    key(
+        figure,
+        [(text, style | {"linestyle": ""}) for text, style in drawn],
+        location="upper right",
+        columns=3,
+    )
     for (axes,), panel in zip(grid, networks, strict=True):
-        _draw_panel(axes, of_panel(data, panel))
+        _draw_panel(axes, of_panel(rows, panel))
         axes.set(title=panel_title(*panel) if panel[0] else "No run times", xlabel="Seconds")
     return figure
 
 
-def _draw_panel(axes: Axes, data: pd.DataFrame) -> None:
-    pruners = in_order(data.pruner)
+def _draw_panel(axes: Axes, rows: pd.DataFrame) -> None:
+    pruners = in_order(rows.pruner)
     log_axes(axes, "x")
-    if len(data):
-        axes.set_xlim(data.low.min() / 1.5, data.high.max() * 1.5)
+    for stage, (_, style) in STAGES.items():
+        seaborn.pointplot(
+            rows[rows.stage == stage],
+            x="seconds",
+            y="pruner",
+            order=pruners,
+            estimator="median",
+            errorbar=("pi", 100),  # from minimum to maximum
+            err_kws={"linewidth": 0.7},
+            linestyle="",
+            markersize=3.5,
+            **style,
+            ax=axes,
+        )
+    if len(rows):
+        axes.set_xlim(rows.seconds.min() / 1.5, rows.seconds.max() * 1.5)
     axes.set_ylim(max(len(pruners), 1) - 0.5, -0.5)
     axes.set_yticks(range(len(pruners)), [look(pruner).label for pruner in pruners])
-    for stage, (_, style) in STAGES.items():
-        points = data[data.stage == stage]
-        axes.errorbar(
-            points.seconds,
-            [pruners.index(pruner) for pruner in points.pruner],
-            xerr=np.array([points.seconds - points.low, points.high - points.seconds]),
-            **style,
-            linestyle="",
-            elinewidth=0.7,
-            gid=stage,
-        )
+    axes.set_ylabel("")
