@@ -1,5 +1,6 @@
 """Tables put together from the files of replicates."""
 
+import gzip
 import io
 
 import pandas as pd
@@ -141,6 +142,19 @@ def test_damaged_tables_are_noticed(damage, reason, tmp_path):
     (tmp_path / "layers.csv").write_bytes(damage((tmp_path / "layers.csv").read_bytes()))
     with pytest.raises(DamagedFileError, match=reason):
         tables.read_table(tmp_path / "layers.csv")
+
+
+def test_compressed_tables_are_checked_too(tmp_path):
+    tables.write_table(LAYERS, tmp_path / "layers.csv")
+    compressed = gzip.compress((tmp_path / "layers.csv").read_bytes())
+    path = tmp_path / "layers.csv.gz"
+    path.write_bytes(compressed)
+    assert tables.read_table(path).equals(LAYERS)
+    damaged = [compressed[:-20], b"plain text\n", compressed[:30] + b"????" + compressed[34:]]
+    for content in [*damaged, gzip.compress(b"layer\na\n")]:
+        path.write_bytes(content)
+        with pytest.raises(DamagedFileError):
+            tables.read_table(path)
 
 
 def test_tables_of_other_names_may_have_any_columns(tmp_path):

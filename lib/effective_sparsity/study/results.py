@@ -7,6 +7,7 @@ import pandas as pd
 
 from effective_sparsity.errors import UserError
 from effective_sparsity.study.provenance import read_provenance
+from effective_sparsity.study.tables import read_table
 
 
 class Results:
@@ -42,7 +43,8 @@ class Results:
 
         Raises:
             UserError: there is none.
+            DamagedFileError: it is not what was written.
         """
         if name not in self.tables:
             raise UserError(f"{self.folder}: no table {name}; it has {', '.join(self.tables) or 'none'}")
-        return pd.read_csv(self.tables[name])
+        return read_table(self.tables[name])

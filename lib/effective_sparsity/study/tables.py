@@ -1,6 +1,8 @@
 """The tables of a study: tidy, put together from the files of its replicates."""
 
+import gzip
 import io
+import zlib
 from pathlib import Path
 
 import pandas as pd
@@ -42,7 +44,7 @@ def identified(table: pd.DataFrame, **keys) -> pd.DataFrame:
 
 
 def read_table(path: Path | str) -> pd.DataFrame:
-    """Read what `write_table` wrote.
+    """Read what `write_table` wrote, or what was published of it, which may be compressed.
 
     Raises:
         DamagedFileError: the file is empty, cut short, not CSV, or lacks a column of tables of its name.
@@ -51,12 +53,14 @@ def read_table(path: Path | str) -> pd.DataFrame:
     path = Path(path)
     content = path.read_bytes()
     try:
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
         table = pd.read_csv(io.BytesIO(content))
-    except ValueError as error:
+    except (EOFError, ValueError, gzip.BadGzipFile, zlib.error) as error:
         raise DamagedFileError(path, error) from error
     if not content.endswith(b"\n"):
         raise DamagedFileError(path, "it is cut short")
-    for column in COLUMNS.get(_OF_A_REPLICATE.get(path.stem, path.stem), []):
+    name = path.name.partition(".")[0]
+    for column in COLUMNS.get(_OF_A_REPLICATE.get(name, name), []):
         if column not in table and column not in _OF_THE_STUDY:
             raise DamagedFileError(path, f"it has no column {column}")
     return table
