@@ -8,7 +8,7 @@ from torch import nn
 from effective_sparsity.connectivity import effective_masks
 from effective_sparsity.networks.initialisation import initialise
 from effective_sparsity.networks.prunable import kernels
-from effective_sparsity.networks.registry import NETWORKS, Size
+from effective_sparsity.networks.registry import NETWORKS, Complexity
 from effective_sparsity.networks.resnet_18 import ResidualBlock
 from effective_sparsity.networks.state import initial_state, state_of, with_state
 
@@ -46,7 +46,7 @@ def test_sizes_are_those_of_the_model(name):
             layer.register_forward_hook(count)
     model(torch.zeros(2, *network.input_shape))
     weights = sum(weight.numel() for weight in kernels(model).values())
-    assert network.size == Size(weights, multiplications, activations)
+    assert network.complexity == Complexity(weights, multiplications, activations)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

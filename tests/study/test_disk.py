@@ -15,7 +15,7 @@ from effective_sparsity.pruning.ranking import Priorities
 from effective_sparsity.pruning.ranking_file import save_rankings
 from effective_sparsity.storage import save_tensors
 from effective_sparsity.study.config import read_config
-from effective_sparsity.study.disk import Size, disk_use
+from effective_sparsity.study.disk import Footprint, disk_use
 from effective_sparsity.study.plan import Plan
 from effective_sparsity.training.files import save_trained
 from effective_sparsity.training.result import Trained, history_table
@@ -46,7 +46,7 @@ def network():
 
 
 def estimate(study) -> dict:
-    (row,) = disk_use(study, {"lenet-5": Size.of(NETWORK)}).to_dict("records")
+    (row,) = disk_use(study, {"lenet-5": Footprint.of(NETWORK)}).to_dict("records")
     return row
 
 

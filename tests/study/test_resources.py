@@ -81,7 +81,7 @@ def test_estimates_are_what_was_measured_or_up_to_three_times_as_much(seconds, m
 
 
 def test_memory_grows_with_the_number_of_networks_in_a_job():
-    weights = NETWORKS["vgg-19"].size.weights
+    weights = NETWORKS["vgg-19"].complexity.weights
     few, many = (estimate("vgg-19").training("masked", n, gpus=1).megabytes for n in (2, 32))
     assert many - few == pytest.approx(30 * 6 * weights / 1e6)
 

@@ -16,8 +16,8 @@ BATCH_NORM_EPSILON = 1e-3
 
 
 @dataclass(frozen=True)
-class Size:
-    """Counts for one image.
+class Complexity:
+    """What a pass of one image through a network costs.
 
     Attributes:
         weights: prunable weights.
@@ -43,7 +43,7 @@ class Network:
         small: whether one network leaves a GPU idle, so that several are trained there as one.
         snip_batch: samples b of a SNIP step; SNIP sees up to 300 b samples.
         smart_ratio_power: power of a layer's number that its smart-ratio is divided by (Su et al. 2020).
-        size: what a pass through it costs, to estimate what jobs need.
+        complexity: to estimate what jobs need.
         layers: its layers, if it is one that the packed engine can train; else None.
     """
 
@@ -55,7 +55,7 @@ class Network:
     snip_batch: int
     smart_ratio_power: int = 0
     small: bool = False
-    size: Size = Size()
+    complexity: Complexity = Complexity()
     layers: tuple[Layer, ...] | None = None
 
     def build(self):
@@ -117,7 +117,7 @@ NETWORKS = {
         ),
         snip_batch=100,
         small=True,
-        size=Size(266_200, 266_200, 2_004),
+        complexity=Complexity(266_200, 266_200, 2_004),
         layers=(Linear("fc1", "bn1"), Linear("fc2", "bn2"), Linear("fc3", "bn3")),
     ),
     "lenet-5": Network(
@@ -128,7 +128,7 @@ NETWORKS = {
         recipe=_LENET_5_RECIPE,
         snip_batch=128,
         small=True,
-        size=Size(61_770, 651_720, 21_520),
+        complexity=Complexity(61_770, 651_720, 21_520),
         layers=(
             Convolution("conv1", "bn1", pool=2),
             Convolution("conv2", "bn2", pool=2),
@@ -145,7 +145,7 @@ NETWORKS = {
         recipe=_VGG_RECIPE,
         snip_batch=128,
         smart_ratio_power=2,
-        size=Size(14_715_584, 313_201_664, 861_204),
+        complexity=Complexity(14_715_584, 313_201_664, 861_204),
     ),
     "vgg-19": Network(
         builder="effective_sparsity.networks.vgg:vgg_19",
@@ -155,7 +155,7 @@ NETWORKS = {
         recipe=_VGG_RECIPE,
         snip_batch=1280,
         smart_ratio_power=2,
-        size=Size(20_070_080, 398_182_400, 941_256),
+        complexity=Complexity(20_070_080, 398_182_400, 941_256),
     ),
     "resnet-18": Network(
         builder="effective_sparsity.networks.resnet_18:resnet_18",
@@ -164,6 +164,6 @@ NETWORKS = {
         convolutional=True,
         recipe=_RESNET_RECIPE,
         snip_batch=2560,
-        size=Size(11_261_632, 2_221_772_800, 7_898_512),
+        complexity=Complexity(11_261_632, 2_221_772_800, 7_898_512),
     ),
 }

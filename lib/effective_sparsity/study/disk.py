@@ -1,4 +1,4 @@
-"""How much disk a study takes, from its plan and the sizes of its networks.
+"""How much disk a study takes, from its plan and its networks.
 
 python -m effective_sparsity.study.disk studies/paper.yaml
 """
@@ -15,6 +15,7 @@ from effective_sparsity.pruning.ranking import n_at_compression
 from effective_sparsity.study.config import StudyConfig, read_config
 from effective_sparsity.study.include import with_included
 from effective_sparsity.study.plan import Plan
+from effective_sparsity.training.recipe import Recipe
 
 # Effective pruning keeps more weights than direct pruning to the same compression, the more the worse the
 # pruner. Over the levels of the paper trained networks of random-uniform take 1.2 (VGG-16) to 1.9 times
@@ -27,8 +28,8 @@ _HEADER = 140  # of a tensor: its name, type, shape and place in the header of i
 
 
 @dataclass(frozen=True)
-class Size:
-    """What of a network is stored.
+class Footprint:
+    """What a network takes on disk.
 
     Attributes:
         n_weights: prunable weights.
@@ -43,8 +44,8 @@ class Size:
     n_tensors: int
 
     @classmethod
-    def of(cls, network: Network) -> "Size":
-        """The size of a network of the study (imports torch)."""
+    def of(cls, network: Network) -> "Footprint":
+        """That of a network of the study (imports torch)."""
         import torch
 
         from effective_sparsity.networks.prunable import kernels
@@ -76,38 +77,39 @@ class Size:
         return int(_FLOAT * n_kept + places + self.other_bytes + headers + history)
 
 
-def disk_use(study: StudyConfig, sizes: dict[str, Size]) -> pd.DataFrame:
+def disk_use(study: StudyConfig, footprints: dict[str, Footprint]) -> pd.DataFrame:
     """Bytes of all large files of a study: one row per architecture.
 
     Columns: architecture; initial and dense (weights before and after dense training); rankings (those that
     are stored); trained (subnetworks, from above: see `EFFECTIVE_EXCESS`). Tables, figures and data sets are
     not counted.
     """
-    rows = []
+    plan, rows = Plan(study), []
     for architecture in study.architectures:
-        size = sizes[architecture]
+        footprint = footprints[architecture]
         pruners = study.pruners_of(architecture)
         borrowed = {PRUNERS[name].borrows for name in pruners} - {None}
         stored = borrowed | {name for name in pruners if PRUNERS[name].costly}
         n_levels = len(study.levels_of(architecture))
         n_rankings = sum(n_levels if PRUNERS[name].iterative else 1 for name in stored)
-        subnetworks = Plan(study).subnetworks(architecture) if study.train else []
+        recipe = plan.recipe(architecture)
+        subnetworks = plan.subnetworks(architecture) if study.train else []
         replicate = {
-            "initial": size.dense_bytes,
-            "dense": size.dense_bytes if study.train else 0,
-            "rankings": n_rankings * size.ranking_bytes,
-            "trained": sum(_trained(size, keys, Plan(study).recipe(architecture)) for keys in subnetworks),
+            "initial": footprint.dense_bytes,
+            "dense": footprint.dense_bytes if study.train else 0,
+            "rankings": n_rankings * footprint.ranking_bytes,
+            "trained": sum(_trained(footprint, keys, recipe) for keys in subnetworks),
         }
         total = {kind: len(study.seeds) * count for kind, count in replicate.items()}
         rows.append({"architecture": architecture, **total})
     return pd.DataFrame(rows)
 
 
-def _trained(size: Size, keys: dict, recipe) -> int:
-    n_kept = n_at_compression(size.n_weights, keys["target_compression"])
+def _trained(footprint: Footprint, keys: dict, recipe: Recipe) -> int:
+    n_kept = n_at_compression(footprint.n_weights, keys["target_compression"])
     if keys["criterion"] == "effective":
-        n_kept = min(EFFECTIVE_EXCESS * n_kept, size.n_weights)
-    return size.trained_bytes(n_kept, recipe.steps // recipe.evaluate_every + 1)
+        n_kept = min(EFFECTIVE_EXCESS * n_kept, footprint.n_weights)
+    return footprint.trained_bytes(n_kept, recipe.steps // recipe.evaluate_every + 1)
 
 
 def main() -> None:
@@ -115,8 +117,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How much disk a study takes.")
     parser.add_argument("study", help="study file, such as studies/paper.yaml")
     study = read_config(with_included({"include": parser.parse_args().study}, Path.cwd()))
-    sizes = {architecture: Size.of(study.network(architecture)) for architecture in study.architectures}
-    table = disk_use(study, sizes).set_index("architecture") / 1e9
+    footprints = {name: Footprint.of(study.network(name)) for name in study.architectures}
+    table = disk_use(study, footprints).set_index("architecture") / 1e9
     table.loc["all"] = table.sum()
     table["together"] = table.sum(axis=1)
     print(f"{table.to_string(float_format='%.2f')}\nGB (1e9 bytes)")

@@ -35,7 +35,7 @@ class Device:
 
     def seconds(self, network: Network, steps: float, images: float) -> float:
         """Seconds for forward and backward passes of so many images in so many steps."""
-        operations = OPERATIONS_PER_MULTIPLICATION * network.size.multiplications
+        operations = OPERATIONS_PER_MULTIPLICATION * network.complexity.multiplications
         return steps * self.per_step + images * operations / self.rate
 
 
@@ -93,12 +93,12 @@ class Estimate:
 
     def training(self, engine: str, n_networks: int, gpus: int) -> Needs:
         """Training `n_networks` in one job, "packed" or one after another; all results stay in memory."""
-        recipe, weights = self.recipe, self.network.size.weights
+        recipe, weights = self.recipe, self.network.complexity.weights
         # A test image takes a forward pass only, a third of a training image.
         tested = self.images[1] / 3 * math.ceil(recipe.steps / recipe.evaluate_every)
         steps = recipe.steps + tested / recipe.batch_size
         if engine == "packed":
-            further = self.network.size.multiplications - weights
+            further = self.network.complexity.multiplications - weights
             seconds = (PACKED * weights + PACKED_POSITION * further) * steps
         else:
             seconds = self._device(gpus).seconds(self.network, steps, steps * recipe.batch_size)
@@ -108,7 +108,7 @@ class Estimate:
 
     def ranking(self, pruner: Pruner, n_levels: int, gpus: int) -> Needs:
         """Ranking once, or for an iterative pruner once for each level."""
-        weights = self.network.size.weights
+        weights = self.network.complexity.weights
         rankings = n_levels if pruner.iterative else 1
         removals, images = 1, 0
         if pruner.needs_data:
@@ -123,14 +123,14 @@ class Estimate:
 
     def reading(self, n_subnetworks: int) -> Needs:
         """Reading subnetworks off a ranking."""
-        weights = self.network.size.weights
+        weights = self.network.complexity.weights
         return self._needs(READING * weights * n_subnetworks, 24 * BYTES * weights, gpus=0)
 
     def evaluation(self, n_networks: int, gpus: int) -> Needs:
         """Evaluating trained networks on the test set, one after another."""
         seconds = self._device(gpus).seconds(self.network, 1, self.images[1] / 3)
         return self._needs(
-            n_networks * seconds, 4 * BYTES * self.network.size.weights + self._data(gpus), gpus
+            n_networks * seconds, 4 * BYTES * self.network.complexity.weights + self._data(gpus), gpus
         )
 
     def _needs(self, seconds: float, arrays: float, gpus: int) -> Needs:
@@ -142,5 +142,5 @@ class Estimate:
     def _data(self, gpus: int) -> float:
         """Bytes of the images, read and copied once, and of what a backward pass on the host reads."""
         images = 2 * sum(self.images) * math.prod(self.network.input_shape)
-        activations = 2 * BYTES * self.network.size.activations * self.recipe.batch_size
+        activations = 2 * BYTES * self.network.complexity.activations * self.recipe.batch_size
         return images + (0 if gpus else activations)
