@@ -17,13 +17,15 @@ from torch import nn
 
 from effective_sparsity import datasets
 from effective_sparsity.connectivity import Connectivity
+from effective_sparsity.connectivity.curves import n_at_compression
+from effective_sparsity.connectivity.vectors import flatten
 from effective_sparsity.networks.registry import NETWORKS, Network
 from effective_sparsity.networks.state import initial_state, with_state
 from effective_sparsity.pruning import allocations, saliencies
 from effective_sparsity.pruning.orders import at_random
 from effective_sparsity.pruning.pruners import PRUNERS, Inputs
 from effective_sparsity.pruning.rank import rank
-from effective_sparsity.pruning.ranking import flatten, n_at_compression, priorities
+from effective_sparsity.pruning.ranking import Priorities
 from effective_sparsity.training.files import load_trained
 from effective_sparsity.training.masked import evaluate
 
@@ -37,7 +39,7 @@ def inputs_of(network: Network, seed: int = 0, **more) -> Inputs:
 
 def quotas(inputs: Inputs, allocation, compression: float) -> list[float]:
     """Densities of the layers."""
-    priority = priorities(allocation(at_random(inputs.weights, inputs.seed)))
+    priority = Priorities.of(allocation(at_random(inputs.weights, inputs.seed))).layers
     least = inputs.n_weights - n_at_compression(inputs.n_weights, compression) + 1
     return [float((layer >= least).mean()) for layer in priority.values()]
 

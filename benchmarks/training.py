@@ -21,14 +21,14 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from effective_sparsity import datasets
-from effective_sparsity.connectivity import effective_scores
+from effective_sparsity.connectivity import Connectivity
 from effective_sparsity.networks.initialisation import initialise
 from effective_sparsity.networks.prunable import kernels
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.networks.state import state_of, with_state
 from effective_sparsity.pruning.allocations import igq
 from effective_sparsity.pruning.orders import at_random
-from effective_sparsity.pruning.ranking import Ranking, priorities
+from effective_sparsity.pruning.ranking import Priorities
 from effective_sparsity.training.masked import train_masked
 from effective_sparsity.training.packed import train_packed
 
@@ -56,12 +56,10 @@ def lenet(width: float = 1) -> nn.Module:
     return model
 
 
-def subnetworks(model: nn.Module, compressions: list[float]) -> list[dict[str, np.ndarray]]:
+def subnetworks(model: nn.Module, input_shape, compressions: list[float]) -> list[dict[str, np.ndarray]]:
     """Masks of the active weights of effectively pruned random IGQ subnetworks."""
     weights = {name: weight.detach().numpy() for name, weight in kernels(model).items()}
-    priority = priorities(igq(at_random(weights, seed=0)))
-    effective = effective_scores(model, priority, NETWORK.input_shape)
-    ranking = Ranking(priority, {name: np.maximum(score, 0) for name, score in effective.items()})
+    ranking = Priorities.of(igq(at_random(weights, seed=0))).ranking(Connectivity(model, input_shape))
     return [ranking.active(ranking.threshold("effective", compression)) for compression in compressions]
 
 
@@ -134,7 +132,7 @@ def in_turn(ways: dict[str, Callable[[int], None]]) -> dict[str, list[float]]:
 def main() -> None:
     torch.set_num_threads(1)
     data, model = digits(), lenet()
-    initial, masks = state_of(model), subnetworks(model, COMPRESSIONS)
+    initial, masks = state_of(model), subnetworks(model, NETWORK.input_shape, COMPRESSIONS)
     densest = masks[0]
 
     print(f"{len(masks)} subnetworks, {active_weights(masks):,} active weights: ms per network and step")
@@ -167,7 +165,9 @@ def main() -> None:
         "10 to 1,000": packed(initial, masks[:11], data),
         "10 to 100,000": packed(initial, masks, data),
         "1,000 to 100,000": packed(initial, masks[10:], data),
-        "10 to 100,000, width 2": packed(state_of(wide), subnetworks(wide, COMPRESSIONS), data),
+        "10 to 100,000, width 2": packed(
+            state_of(wide), subnetworks(wide, NETWORK.input_shape, COMPRESSIONS), data
+        ),
         "dense network": packed(initial, [{}], data),
     }
     for name, ms in in_turn(ways).items():

@@ -16,16 +16,12 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from training import subnetworks
 
-from effective_sparsity.connectivity import effective_scores
 from effective_sparsity.datasets import Dataset
 from effective_sparsity.networks.initialisation import initialise
-from effective_sparsity.networks.prunable import kernels
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.networks.state import state_of, with_state
-from effective_sparsity.pruning.allocations import igq
-from effective_sparsity.pruning.orders import at_random
-from effective_sparsity.pruning.ranking import Ranking, priorities
 from effective_sparsity.training.masked import train_masked
 from effective_sparsity.training.packed import train_packed
 
@@ -47,15 +43,6 @@ def pictures() -> Dataset:
 
     train, test = sample(6_400), sample(128)
     return Dataset("random", "", "", NETWORK.classes, (0.5,) * 3, (0.25,) * 3, *train, *test)
-
-
-def subnetworks(model: torch.nn.Module) -> list[Masks]:
-    """Masks of the active weights of effectively pruned random IGQ subnetworks."""
-    weights = {name: weight.detach().numpy() for name, weight in kernels(model).items()}
-    priority = priorities(igq(at_random(weights, seed=0)))
-    effective = effective_scores(model, priority, NETWORK.input_shape)
-    ranking = Ranking(priority, {name: np.maximum(score, 0) for name, score in effective.items()})
-    return [ranking.active(ranking.threshold("effective", compression)) for compression in COMPRESSIONS]
 
 
 def packed(initial, masks: list[Masks], data: Dataset) -> Callable[[int], None]:
@@ -85,7 +72,8 @@ def main() -> None:
     torch.set_num_threads(1)
     model = NETWORK.build()
     initialise(model, seed=0)
-    data, initial, masks = pictures(), state_of(model), subnetworks(model)
+    data, initial = pictures(), state_of(model)
+    masks = subnetworks(model, NETWORK.input_shape, COMPRESSIONS)
     ways = {"together": packed(initial, masks, data)}
     ways |= {f"masked {i}": masked(initial, masks[i], data) for i in MASKED}
     ways |= {f"alone {i}": packed(initial, [network], data) for i, network in enumerate(masks)}

@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
+from effective_sparsity.connectivity.curves import n_at_compression
 from effective_sparsity.errors import UserError
 from effective_sparsity.pruning import allocations
 from effective_sparsity.pruning.orders import at_random
-from effective_sparsity.pruning.ranking import n_at_compression, priorities
+from effective_sparsity.pruning.ranking import Priorities
 
 LENET_300_100 = {"fc1": (300, 784), "fc2": (100, 300), "fc3": (10, 100)}
 LENET_5 = {
@@ -32,7 +33,7 @@ shapes = st.lists(
 
 def kept_of(allocation, layers: dict[str, tuple], compression: float) -> dict[str, int]:
     ranks = at_random({name: np.empty(shape) for name, shape in layers.items()}, seed=0)
-    priority = priorities(allocation(ranks))
+    priority = Priorities.of(allocation(ranks)).layers
     n_weights = sum(p.size for p in priority.values())
     cut = n_weights - n_at_compression(n_weights, compression)
     return {name: int((p > cut).sum()) for name, p in priority.items()}

@@ -10,12 +10,13 @@ import torch
 from torch import nn
 
 from effective_sparsity.connectivity import Connectivity, effective_masks
+from effective_sparsity.connectivity.curves import n_at_compression
+from effective_sparsity.connectivity.vectors import flatten
 from effective_sparsity.networks.registry import Network
 from effective_sparsity.networks.state import initial_state
 from effective_sparsity.pruning import saliencies
 from effective_sparsity.pruning.pruners import PRUNERS, Inputs
 from effective_sparsity.pruning.rank import rank
-from effective_sparsity.pruning.ranking import flatten, n_at_compression
 from effective_sparsity.pruning.subnetworks import subnetwork
 
 N = 61_770

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from effective_sparsity.connectivity.curves import n_at_compression
 from effective_sparsity.errors import UserError
 from effective_sparsity.pruning.iterative import removal_order
-from effective_sparsity.pruning.ranking import n_at_compression
 
 
 @given(st.integers(1, 60), st.floats(1, 40), st.integers(1, 8), st.integers(0, 2**32))

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from effective_sparsity.connectivity import Connectivity
+from effective_sparsity.connectivity.vectors import flatten
 from effective_sparsity.pruning.orders import at_random
 from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.pruning.rank import rank
-from effective_sparsity.pruning.ranking import flatten
 
 SUITABLE = [name for name, pruner in PRUNERS.items() if not pruner.convolutional_only]
 

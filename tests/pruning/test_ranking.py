@@ -5,12 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from effective_sparsity.connectivity.curves import n_at_compression
+from effective_sparsity.connectivity.vectors import flatten
 from effective_sparsity.errors import UserError
-from effective_sparsity.pruning.ranking import Ranking, flatten, n_at_compression, priorities, unflatten
+from effective_sparsity.pruning.ranking import Priorities, Ranking
 
 
-def ranking_of(priority: list[int], effective: list[int], **limits) -> Ranking:
-    return Ranking({"w": np.array(priority, np.int32)}, {"w": np.array(effective, np.int32)}, **limits)
+def ranking_of(priority: list[int], effective: list[int], floor: int, ceiling: int) -> Ranking:
+    return Ranking({"w": np.array(priority, np.int32)}, {"w": np.array(effective, np.int32)}, floor, ceiling)
 
 
 @pytest.mark.parametrize(
@@ -25,23 +27,17 @@ def test_compressions_give_exact_counts(n_weights, compression, n_left):
 def test_priorities_order_by_score_and_ties_by_index(values, cut):
     scores = {"a": np.array(values[:cut], float), "b": np.array(values[cut:], float)}
     obvious = sorted(range(len(values)), key=lambda i: (-values[i], i))
-    assert list(np.argsort(-flatten(priorities(scores)))) == obvious
-    assert sorted(flatten(priorities(scores))) == list(range(1, len(values) + 1))
+    assert list(np.argsort(-flatten(Priorities.of(scores).layers))) == obvious
+    assert sorted(flatten(Priorities.of(scores).layers)) == list(range(1, len(values) + 1))
 
 
 def test_infinite_scores_are_first_and_last():
-    assert priorities({"w": np.array([0.5, -np.inf, np.inf, 2])})["w"].tolist() == [2, 1, 4, 3]
+    assert Priorities.of({"w": np.array([0.5, -np.inf, np.inf, 2])}).layers["w"].tolist() == [2, 1, 4, 3]
 
 
 def test_scores_that_are_no_numbers_are_refused():
     with pytest.raises(UserError, match=r"scores of w: 1 are NaN"):
-        priorities({"w": np.array([1, np.nan])})
-
-
-def test_flat_vectors_regain_their_shapes():
-    layers = {"a": np.arange(6).reshape(2, 3), "b": np.arange(4).reshape(4, 1)}
-    back = unflatten(flatten(layers), layers)
-    assert all(np.array_equal(back[name], layers[name]) for name in layers)
+        Priorities.of({"w": np.array([1, np.nan])})
 
 
 @given(st.integers(1, 40), st.floats(1, 50), st.integers(0, 2**32))
@@ -49,7 +45,7 @@ def test_thresholds_give_the_subnetworks_of_their_definition(n_weights, compress
     random = np.random.default_rng(seed)
     priority = random.permutation(n_weights) + 1
     effective = np.minimum(priority, random.integers(0, n_weights + 1, n_weights))
-    ranking = ranking_of(priority, effective)
+    ranking = ranking_of(priority, effective, 0, n_weights)
     target = n_at_compression(n_weights, compression)
 
     kept = ranking.kept(ranking.threshold("direct", compression))["w"]

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from effective_sparsity.connectivity import Connectivity
+from effective_sparsity.connectivity.vectors import flatten
 from effective_sparsity.errors import UserError
 from effective_sparsity.pruning import saliencies
 from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.pruning.rank import rank
-from effective_sparsity.pruning.ranking import Priorities, flatten
+from effective_sparsity.pruning.ranking import Priorities
 from effective_sparsity.pruning.ranking_file import ONE_SHOT, RankingFile, save_rankings
 from effective_sparsity.pruning.rankings import Rankings
 from effective_sparsity.storage import save_tensors

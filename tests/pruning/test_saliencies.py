@@ -5,10 +5,11 @@ import pytest
 import torch
 from torch import nn
 
+from effective_sparsity.connectivity.vectors import flatten
 from effective_sparsity.networks.prunable import kernels
 from effective_sparsity.pruning import saliencies
 from effective_sparsity.pruning.pruners import PRUNERS
-from effective_sparsity.pruning.ranking import flatten, priorities
+from effective_sparsity.pruning.ranking import Priorities
 
 
 def logits_of(model, images, dataset):
@@ -67,7 +68,7 @@ def test_snip_iterative_in_one_step_ranks_as_snip_on_one_batch(inputs, monkeypat
     model = inputs.model().train()
     nn.functional.cross_entropy(model(images), labels).backward()
     scores = {name: (weight * weight.grad).abs().detach().numpy() for name, weight in kernels(model).items()}
-    assert np.array_equal(flatten(order), flatten(priorities(scores)))
+    assert np.array_equal(flatten(order), flatten(Priorities.of(scores).layers))
 
 
 def test_snip_iterative_takes_a_fresh_batch_in_each_step(inputs, monkeypatch):

@@ -15,6 +15,8 @@ def ranking() -> Ranking:
     return Ranking(
         {"a": priority[:6].reshape(2, 3), "b": priority[6:].reshape(2, 2)},
         {"a": effective[:6].reshape(2, 3), "b": effective[6:].reshape(2, 2)},
+        floor=0,
+        ceiling=10,
     )
 
 

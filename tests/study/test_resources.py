@@ -7,9 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from effective_sparsity.networks.registry import NETWORKS
-from effective_sparsity.pruning import saliencies
 from effective_sparsity.pruning.pruners import PRUNERS
-from effective_sparsity.study import resources
 from effective_sparsity.study.resources import CPU_CORE, GPU, Device, Estimate, Needs
 
 IMAGES = (50_000, 10_000)
@@ -58,12 +56,6 @@ def test_iterative_pruners_rank_once_for_each_level(pruner, rankings):
 def test_a_pruner_that_borrows_its_quotas_ranks_fast():
     slow, fast = (estimate("vgg-19").ranking(PRUNERS[name], 5, 0) for name in ("synflow", "random-synflow"))
     assert fast.seconds < slow.seconds / 50
-
-
-def test_the_counts_of_the_pruners_are_theirs():
-    names = ("SNIP_STEPS", "SYNFLOW_STEPS", "MINIBATCH")
-    assert all(getattr(resources, name) == getattr(saliencies, name) for name in names)
-    assert saliencies.SNIP_BATCHES == resources.SNIP_STEPS
 
 
 # CPU seconds and MB on one core, from docs/performance.md and the development of the pruners.

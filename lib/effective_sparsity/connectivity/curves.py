@@ -8,6 +8,7 @@ import numpy as np
 
 from effective_sparsity.connectivity.network import Connectivity
 from effective_sparsity.connectivity.tensors import given, keys_of
+from effective_sparsity.connectivity.vectors import flatten, unflatten
 from effective_sparsity.errors import UserError
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def compression_curve(
     order = connectivity.check(scores)
     ranks = total_order({name: keys_of(score, order) for name, score in scores.items()})
     n = sum(rank.size for rank in ranks.values())
-    effective = np.sort(_flat(connectivity.effective_scores(ranks)))
-    kept = np.array([floor(n / c + 0.5) for c in compressions], int)
+    effective = np.sort(flatten(connectivity.effective_scores(ranks)))
+    kept = np.array([n_at_compression(n, c) for c in compressions], int)
     active = n - np.searchsorted(effective, (n - kept + 1).astype(effective.dtype))
     curve = pandas.DataFrame({"compression": compressions, "n_kept": kept, "n_active": active})
     curve["direct_compression"] = n / curve["n_kept"]  # a division by zero is infinite
@@ -62,14 +63,14 @@ def compression_curve(
 
 def total_order(scores: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Priorities 1 to N, ascending with the score; of equal scores the earlier weight has the higher one."""
-    flat = _flat(scores)
+    flat = flatten(scores)
     dtype = np.int32 if flat.size < np.iinfo(np.int32).max else np.int64
     ascending = flat.size - 1 - np.argsort(flat[::-1], kind="stable")
     priorities = np.empty(flat.size, dtype)
     priorities[ascending] = np.arange(1, flat.size + 1, dtype=dtype)
-    parts = np.split(priorities, np.cumsum([score.size for score in scores.values()])[:-1])
-    return {name: part.reshape(scores[name].shape) for name, part in zip(scores, parts, strict=True)}
+    return unflatten(priorities, scores)
 
 
-def _flat(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    return np.concatenate([array.reshape(-1) for array in arrays.values()])
+def n_at_compression(n_weights: int, compression: float) -> int:
+    """Weights that are left of `n_weights` at `compression`, rounded half up."""
+    return floor(n_weights / compression + 0.5)

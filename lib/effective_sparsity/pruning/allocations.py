@@ -14,29 +14,29 @@ from collections.abc import Callable
 import numpy as np
 
 from effective_sparsity.errors import UserError
+from effective_sparsity.pruning.orders import Layers
 
-Layers = dict[str, np.ndarray]
 Allocation = Callable[[Layers], Layers]
 
 
-def within_layer(ranks: Layers, score: Callable[[np.ndarray], np.ndarray]) -> Layers:
+def _within_layer(ranks: Layers, score: Callable[[np.ndarray], np.ndarray]) -> Layers:
     """`score` applied to each layer by itself."""
     return {name: score(rank) for name, rank in ranks.items()}
 
 
 def uniform(ranks: Layers) -> Layers:
     """The same density d in every layer: r / n <= d."""
-    return within_layer(ranks, lambda rank: 1 - rank / rank.size)
+    return _within_layer(ranks, lambda rank: 1 - rank / rank.size)
 
 
 def erk(ranks: Layers) -> Layers:
     """Erdos-Renyi-kernel: density eps * (sum of kernel dimensions) / n, at most 1 (Evci et al. 2020)."""
-    return within_layer(ranks, lambda rank: sum(rank.shape) / rank)
+    return _within_layer(ranks, lambda rank: sum(rank.shape) / rank)
 
 
 def igq(ranks: Layers) -> Layers:
     """Ideal gas quotas: density 1 / (F n + 1) under one force F (Vysogorets & Kempe, section 5)."""
-    return within_layer(ranks, lambda rank: 1 / rank - 1 / rank.size)
+    return _within_layer(ranks, lambda rank: 1 / rank - 1 / rank.size)
 
 
 def uniform_plus(ranks: Layers) -> Layers:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from effective_sparsity.connectivity.curves import n_at_compression
 from effective_sparsity.errors import UserError
-from effective_sparsity.pruning.ranking import n_at_compression
 
 
 def removal_order(

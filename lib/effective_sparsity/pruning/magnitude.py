@@ -2,7 +2,7 @@
 
 import numpy as np
 
-Layers = dict[str, np.ndarray]
+from effective_sparsity.pruning.orders import Layers
 
 
 def magnitude(trained: Layers) -> Layers:

@@ -2,18 +2,21 @@
 
 import numpy as np
 
+# By parameter name, in the order of the model, each array shaped like its weight.
+Layers = dict[str, np.ndarray]
+
 # Names the random streams of this module among all that start from a study's seed.
 _RANDOM_ORDER = 1
 
 
-def by_score(scores: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def by_score(scores: Layers) -> Layers:
     """Ranks by falling score; of equal scores the earlier weight ranks first. Shapes as in `scores`."""
     return {
         name: _ranks(np.argsort(-score.reshape(-1), kind="stable"), score) for name, score in scores.items()
     }
 
 
-def at_random(weights: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
+def at_random(weights: Layers, seed: int) -> Layers:
     """A random order of each layer; all pruners of a seed share it, so they differ in their quotas alone."""
     return {
         name: _ranks(np.random.default_rng([seed, _RANDOM_ORDER, layer]).permutation(weight.size), weight)
@@ -21,7 +24,7 @@ def at_random(weights: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray
     }
 
 
-def redistribute(scores: dict[str, np.ndarray], ranks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def redistribute(scores: Layers, ranks: Layers) -> Layers:
     """The scores of each layer handed out anew: the weight of rank r gets the r-th largest.
 
     Every threshold keeps as many weights of a layer as before, but those that `ranks` prefers.

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 
-import numpy as np
-
 from effective_sparsity.datasets.store import Dataset
 from effective_sparsity.networks.registry import Network
 from effective_sparsity.pruning import allocations
 from effective_sparsity.pruning.magnitude import lamp, magnitude
-from effective_sparsity.pruning.orders import at_random, by_score, redistribute
+from effective_sparsity.pruning.orders import Layers, at_random, by_score, redistribute
 
-Layers = dict[str, np.ndarray]
+# Of the pruners that take gradients: samples of a minibatch, and minibatches or steps of a pruner.
+MINIBATCH = 128
+SNIP_BATCHES = 300
+SNIP_STEPS = 300
+SYNFLOW_STEPS = 100
 
 
 @dataclass(frozen=True)

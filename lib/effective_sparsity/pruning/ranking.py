@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from effective_sparsity.connectivity.curves import total_order
+from effective_sparsity.connectivity.curves import n_at_compression, total_order
+from effective_sparsity.connectivity.vectors import flatten
 from effective_sparsity.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,40 +24,9 @@ Criterion = Literal["direct", "effective"]
 CRITERIA: tuple[Criterion, ...] = ("direct", "effective")
 
 
-def n_at_compression(n_weights: int, compression: float) -> int:
-    """Weights that are left of `n_weights` at `compression`, rounded half up."""
-    return int(np.floor(n_weights / compression + 0.5))
-
-
 def as_compression(n_weights: int, n_left: int) -> float:
     """n_weights / n_left; infinite if nothing is left."""
     return n_weights / n_left if n_left else float("inf")
-
-
-def flatten(tensors: dict[str, np.ndarray]) -> np.ndarray:
-    """All entries of `tensors` in one vector, in the order of the dictionary."""
-    return np.concatenate([np.asarray(tensor).reshape(-1) for tensor in tensors.values()])
-
-
-def unflatten(vector: np.ndarray, like: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The inverse of `flatten`: views of `vector` with the names and shapes of `like`."""
-    ends = np.cumsum([np.prod(tensor.shape, dtype=int) for tensor in like.values()])
-    pieces = np.split(vector, ends[:-1])
-    return {name: piece.reshape(like[name].shape) for name, piece in zip(like, pieces, strict=True)}
-
-
-def priorities(scores: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The priority of every weight, int32, from scores of which larger are kept longer.
-
-    Ties are broken by index: of equal scores the earlier weight is kept longer.
-
-    Raises:
-        UserError: a score is not a number.
-    """
-    for name, score in scores.items():
-        if np.isnan(score).any():
-            raise UserError(f"scores of {name}: {np.isnan(score).sum()} are NaN; a ranking needs numbers")
-    return total_order(scores)
 
 
 @dataclass(frozen=True)
@@ -77,14 +47,18 @@ class Priorities:
     def of(cls, scores: dict[str, np.ndarray]) -> "Priorities":
         """The priorities of scores of which larger are kept longer; +inf is never pruned, -inf always.
 
+        Of equal scores the earlier weight is kept longer.
+
         Raises:
             UserError: a score is not a number.
         """
-        layers = priorities(scores)
+        for name, score in scores.items():
+            if np.isnan(score).any():
+                raise UserError(f"scores of {name}: {np.isnan(score).sum()} are NaN; a ranking needs numbers")
         never_pruned = sum(int(np.isposinf(score).sum()) for score in scores.values())
         always_pruned = sum(int(np.isneginf(score).sum()) for score in scores.values())
         n_weights = sum(score.size for score in scores.values())
-        return cls(layers, floor=never_pruned, ceiling=n_weights - always_pruned)
+        return cls(total_order(scores), floor=never_pruned, ceiling=n_weights - always_pruned)
 
     def ranking(self, connectivity: "Connectivity") -> "Ranking":
         """The ranking of the network that has this connectivity."""
@@ -101,17 +75,13 @@ class Ranking:
     Attributes:
         priority: int32, a permutation of 1..N over all layers, by parameter name.
         effective: int32, the effective priorities; 0 for a weight on no path of the unpruned network.
-        floor, ceiling: as in `Priorities`; by default any number can be kept.
+        floor, ceiling: as in `Priorities`.
     """
 
     priority: dict[str, np.ndarray]
     effective: dict[str, np.ndarray]
-    floor: int = 0
-    ceiling: int | None = None
-
-    def __post_init__(self):
-        if self.ceiling is None:
-            object.__setattr__(self, "ceiling", self.n_weights)
+    floor: int
+    ceiling: int
 
     @cached_property
     def n_weights(self) -> int:
@@ -119,8 +89,8 @@ class Ranking:
         return sum(priority.size for priority in self.priority.values())
 
     @cached_property
-    def _effective_best_first(self) -> np.ndarray:
-        return np.sort(flatten(self.effective))[::-1]
+    def _effective_rising(self) -> np.ndarray:
+        return np.sort(flatten(self.effective))
 
     def n_kept(self, threshold: int) -> int:
         """Weights kept at `threshold`: those of at least that priority."""
@@ -129,8 +99,7 @@ class Ranking:
     def n_active(self, threshold: int) -> int:
         """Active weights at `threshold`."""
         # A threshold of another type would convert all priorities.
-        worst_first = self._effective_best_first[::-1]
-        return self.n_weights - int(np.searchsorted(worst_first, np.int32(threshold), side="left"))
+        return self.n_weights - int(np.searchsorted(self._effective_rising, np.int32(threshold)))
 
     def threshold(self, criterion: Criterion, compression: float) -> int | None:
         """The threshold at a target compression, or None if no subnetwork of this ranking reaches it.
@@ -144,7 +113,7 @@ class Ranking:
         elif n_target == 0:
             threshold = self.n_weights + 1
         else:
-            threshold = int(self._effective_best_first[n_target - 1])
+            threshold = int(self._effective_rising[-n_target])
         reachable = threshold > 0 and self.floor <= self.n_kept(threshold) <= self.ceiling
         return threshold if reachable else None
 

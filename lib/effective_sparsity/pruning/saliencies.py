@@ -3,34 +3,33 @@
 import copy
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import nn
 
+from effective_sparsity.connectivity.vectors import flatten, unflatten
+from effective_sparsity.datasets.store import Dataset
 from effective_sparsity.networks.prunable import kernels
 from effective_sparsity.pruning.iterative import removal_order
-from effective_sparsity.pruning.ranking import flatten, unflatten
-
-if TYPE_CHECKING:
-    from effective_sparsity.datasets.store import Dataset
-    from effective_sparsity.pruning.pruners import Inputs
+from effective_sparsity.pruning.pruners import (
+    MINIBATCH,
+    SNIP_BATCHES,
+    SNIP_STEPS,
+    SYNFLOW_STEPS,
+    Inputs,
+)
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 # Names the random stream of the samples that saliencies see, among all that start from a study's seed.
 _SAMPLES = 2
 
-MINIBATCH = 128
-SNIP_BATCHES = 300
-SNIP_STEPS = 300
-SYNFLOW_STEPS = 100
 GRASP_SAMPLES_PER_CLASS = 10
 GRASP_TEMPERATURE = 200
 
 
-def snip(inputs: "Inputs") -> dict[str, np.ndarray]:
+def snip(inputs: Inputs) -> dict[str, np.ndarray]:
     """|w dL/dw| at initialisation (Lee et al. 2019), one gradient averaged over up to 300 b training samples.
 
     b is the network's SNIP batch. The samples come in minibatches of 128, batch norm on batch statistics; the
@@ -44,7 +43,7 @@ def snip(inputs: "Inputs") -> dict[str, np.ndarray]:
     return _connection_sensitivity(model)
 
 
-def snip_iterative(inputs: "Inputs") -> dict[str, np.ndarray]:
+def snip_iterative(inputs: Inputs) -> dict[str, np.ndarray]:
     """SNIP in 300 steps to the target compression, each on b fresh samples.
 
     De Jorge et al. 2021 (without revival) and Verdenius et al. 2020; pruned weights stay pruned. As in `snip`
@@ -67,7 +66,7 @@ def snip_iterative(inputs: "Inputs") -> dict[str, np.ndarray]:
     return unflatten(order, inputs.weights)
 
 
-def synflow(inputs: "Inputs") -> dict[str, np.ndarray]:
+def synflow(inputs: Inputs) -> dict[str, np.ndarray]:
     """Synaptic flow in 100 steps to the target compression (Tanaka et al. 2020).
 
     All parameters are replaced by their absolute values and batch norm is left out; the input is all ones,
@@ -100,7 +99,7 @@ def synflow(inputs: "Inputs") -> dict[str, np.ndarray]:
     return unflatten(order, inputs.weights)
 
 
-def grasp(inputs: "Inputs") -> dict[str, np.ndarray]:
+def grasp(inputs: Inputs) -> dict[str, np.ndarray]:
     """w (H g): what removing a weight takes from the gradient's norm, to first order (Wang et al. 2020).
 
     The method removes the largest -w (H g), so the largest w (H g) is kept longest. g and H are gradient and
@@ -170,7 +169,7 @@ def _loss(model: nn.Module, batch: Batch, kind: str) -> torch.Tensor:
     return nn.functional.cross_entropy(logits, labels)
 
 
-def _batches(dataset: "Dataset", size: int, seed: int, device: str) -> Iterator[Batch]:
+def _batches(dataset: Dataset, size: int, seed: int, device: str) -> Iterator[Batch]:
     """Minibatches without end: one random order of the training set after another, no augmentation."""
     stream = np.random.default_rng([seed, _SAMPLES])
     while True:
@@ -186,7 +185,7 @@ def _some_of_each_class(labels: np.ndarray, count: int, seed: int) -> np.ndarray
     return order[np.isin(order, np.concatenate(chosen))]
 
 
-def _samples(dataset: "Dataset", indices: np.ndarray, device: str) -> Batch:
+def _samples(dataset: Dataset, indices: np.ndarray, device: str) -> Batch:
     mean, std = (np.asarray(values, np.float32)[:, None, None] for values in (dataset.mean, dataset.std))
     images = (dataset.train_images[indices].astype(np.float32) / 255 - mean) / std
     labels = dataset.train_labels[indices]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from effective_sparsity.connectivity.curves import n_at_compression
 from effective_sparsity.networks.registry import Network
 from effective_sparsity.pruning.pruners import PRUNERS
-from effective_sparsity.pruning.ranking import n_at_compression
 from effective_sparsity.study.config import StudyConfig, read_config
 from effective_sparsity.study.include import with_included
 from effective_sparsity.study.plan import Plan

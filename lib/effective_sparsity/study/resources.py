@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 from effective_sparsity.networks.registry import Network
-from effective_sparsity.pruning.pruners import Pruner
+from effective_sparsity.pruning.pruners import MINIBATCH, SNIP_BATCHES, SNIP_STEPS, SYNFLOW_STEPS, Pruner
 from effective_sparsity.training.recipe import Recipe
 
 # A multiplication comes with an addition, and the backward pass costs twice as much as the forward pass.
@@ -46,8 +46,6 @@ GPU = Device(rate=20e12, per_step=3e-3)  # assumed
 PACKED, PACKED_POSITION = 4e-10, 8e-9
 # Seconds per prunable weight of a step that removes weights, and of a subnetwork that is read off a ranking.
 REMOVAL, READING = 3e-8, 3e-8
-# As in pruning/saliencies.py, which takes PyTorch: SNIP's steps are its batches, too.
-SYNFLOW_STEPS, SNIP_STEPS, MINIBATCH = 100, 300, 128
 
 
 @dataclass(frozen=True)
@@ -112,8 +110,8 @@ class Estimate:
         rankings = n_levels if pruner.iterative else 1
         removals, images = 1, 0
         if pruner.needs_data:
-            removals = SNIP_STEPS if pruner.iterative else 1
-            images = SNIP_STEPS * self.network.snip_batch
+            removals, batches = (SNIP_STEPS, SNIP_STEPS) if pruner.iterative else (1, SNIP_BATCHES)
+            images = batches * self.network.snip_batch
         elif pruner.iterative and not pruner.borrows:
             removals = images = SYNFLOW_STEPS
         passes = removals + images / MINIBATCH
