@@ -118,7 +118,7 @@ def _prune(options: argparse.Namespace) -> None:
         )
     import torch
 
-    masks = {name: torch.from_numpy(mask.copy()) for name, mask in ranking.kept(threshold).items()}
+    masks = {name: torch.from_numpy(mask) for name, mask in ranking.kept(threshold).items()}
     state = {name: tensor.detach().clone().contiguous() for name, tensor in model.state_dict().items()}
     for name, mask in masks.items():
         state[name] *= mask.to(state[name].device)

@@ -122,9 +122,6 @@ class TensorFile:
         except (SafetensorError, LookupError, TypeError, ValueError) as error:
             raise DamagedFileError(path, error) from error
 
-    def __contains__(self, name: str) -> bool:
-        return name in self.names
-
     def __getitem__(self, name: str) -> np.ndarray:
         try:
             tensor = self._file.get_tensor(name)

@@ -6,8 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safetensors import SafetensorError
-
 from effective_sparsity.connectivity.files import from_json, to_json
 from effective_sparsity.connectivity.orders import Order
 from effective_sparsity.connectivity.tensors import as_array, given, keys_of, scores_of
@@ -84,7 +82,7 @@ class Connectivity:
             )
             shapes = {name: tuple(shape) for name, shape in shapes.items()}
             connectivity._parameters = _Parameters(shapes, entangled, shared)
-        except (AttributeError, KeyError, TypeError, SafetensorError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise DamagedFileError(path, repr(error)) from error
         return connectivity
 

@@ -9,6 +9,7 @@ Operators are plain data (numbers, tuples and arrays), so that a graph can be st
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from math import ceil, floor, prod
 
 import numpy as np
@@ -45,11 +46,7 @@ class Union(Operator):
     result: Shape
 
     def forward(self, order, *inputs):
-        first, *others = inputs
-        widest = first
-        for other in others:
-            widest = np.maximum(widest, other)
-        return np.broadcast_to(widest, self.result)
+        return np.broadcast_to(reduce(np.maximum, inputs), self.result)
 
     def backward(self, order, outgoing):
         return [_reduce_to(outgoing, shape) for shape in self.shapes]
