@@ -249,7 +249,7 @@ def test_a_verdict_says_how_the_setting_is_reduced(tables):
 
 def test_networks_are_judged_by_themselves(tables):
     both = {
-        name: pd.concat([t, t.assign(architecture="vgg-16", dataset="cifar-10")], ignore_index=True)
+        name: pd.concat([t, t.assign(architecture="vgg-16", dataset="cifar10")], ignore_index=True)
         for name, t in tables.items()
     }
     rows = both["subnetworks"]

@@ -212,9 +212,9 @@ def five_networks(tables) -> dict[str, pd.DataFrame]:
     """The same numbers under the names of all five networks, deep ones with more layers."""
     networks = {
         "resnet-18": "tiny-imagenet-200",
-        "vgg-16": "cifar-10",
-        "vgg-19": "cifar-100",
-        "lenet-5": "cifar-10",
+        "vgg-16": "cifar10",
+        "vgg-19": "cifar100",
+        "lenet-5": "cifar10",
         "lenet-300-100": "mnist",
     }
     copies = {

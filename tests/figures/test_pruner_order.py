@@ -7,7 +7,7 @@ from effective_sparsity.figures.pruner_order import pruner_order
 def study(accuracies: dict, seeds=(0, 1)) -> dict[str, pd.DataFrame]:
     """Subnetworks at one level; accuracies: pruner -> (direct, effective)."""
     rows = [
-        ("lenet-5", "cifar-10", "", pruner, criterion, seed, 100.0, value)
+        ("lenet-5", "cifar10", "", pruner, criterion, seed, 100.0, value)
         for pruner, values in accuracies.items()
         for criterion, value in zip(("direct", "effective"), values, strict=True)
         for seed in seeds

@@ -99,5 +99,5 @@ def test_numbers_on_axes_are_plain(value, text):
 
 
 def test_names_of_networks_and_data_are_human_where_known():
-    assert panel_title("vgg-16", "cifar-10") == "VGG-16 on CIFAR-10"
+    assert panel_title("vgg-16", "cifar10") == "VGG-16 on CIFAR-10"
     assert panel_title("mine", "mnist-5k") == "mine on mnist-5k"

@@ -10,10 +10,9 @@ and order of the data for all pruners.
 import pandas as pd
 
 from effective_sparsity.claims.evidence import Bound, Part
-from effective_sparsity.claims.selection import lacking
+from effective_sparsity.claims.selection import lacking, on_target
 from effective_sparsity.figures.tables import Tables
 
-_HIT = 0.1
 _MIN_LEVELS = 3
 
 # "As well as" means: worse by less than this, in percentage points of accuracy.
@@ -56,8 +55,7 @@ def advantage(tables: Tables, pruner: str, other: str, bound: Bound) -> Part:
     rows = rows[
         (rows.criterion == "effective") & rows.pruner.isin([pruner, other]) & rows.test_accuracy.notna()
     ]
-    miss = (rows.effective_compression.astype(float) / rows.target_compression - 1).abs()
-    rows = rows[miss <= _HIT]
+    rows = rows[on_target(rows)]
     missing = lacking(tables["subnetworks"], [pruner, other])
     quantity = f"test accuracy of {pruner} minus that of {other}"
     if missing or not {pruner, other} <= set(rows.pruner):

@@ -3,9 +3,8 @@
 import pandas as pd
 
 from effective_sparsity.claims.evidence import Bound, Part, Verdict
+from effective_sparsity.claims.selection import HIT, direct, on_target
 from effective_sparsity.figures.tables import Tables
-
-_HIT = 0.1
 
 # Random pruning has no scores to compute, so its pruning job (with the start of its process) bounds from
 # above what effective pruning costs.
@@ -22,13 +21,11 @@ def _hits(subnetworks: pd.DataFrame) -> Part:
     """A target out of reach is missed, unless it is out of reach for direct pruning, too."""
     level = ["pruner", "seed", "target_compression"]
     rows = subnetworks[subnetworks.criterion == "effective"]
-    direct = subnetworks[(subnetworks.criterion == "direct") & subnetworks.n_kept.notna()]
-    reached_directly = pd.MultiIndex.from_frame(rows[level]).isin(pd.MultiIndex.from_frame(direct[level]))
-    rows = rows[rows.n_kept.notna() | reached_directly]
-    miss = (rows.effective_compression.astype(float) / rows.target_compression - 1).abs()
-    hit = (miss <= _HIT).astype(float)
+    reached = pd.MultiIndex.from_frame(direct(subnetworks)[level])
+    rows = rows[rows.n_kept.notna() | pd.MultiIndex.from_frame(rows[level]).isin(reached)]
+    hit = on_target(rows).astype(float)
     return Part(
-        f"share of effectively pruned subnetworks within {_HIT:.0%} of their target",
+        f"share of effectively pruned subnetworks within {HIT:.0%} of their target",
         "share",
         Bound("at least", 0.95, refuted=0.5),
         tuple(hit.groupby(rows.seed).mean()),

@@ -1,6 +1,5 @@
 """Test accuracy against effective and against direct compression."""
 
-from collections.abc import Callable
 from functools import partial
 
 import matplotlib
@@ -38,7 +37,19 @@ _WIDTHS = {1: [4.85], 2: [1.85, 1.85]}
 _SMALLEST_DISTANCE = 5e-4
 
 
-def _accuracy(pruners: tuple[str, ...], tables: Tables) -> tuple[Figure, pd.DataFrame]:
+def accuracy(pruners: tuple[str, ...], tables: Tables) -> tuple[Figure, pd.DataFrame]:
+    """Some pruners compared, one panel per network.
+
+    Args:
+        pruners: their names.
+        tables: `subnetworks` and `dense`.
+
+    Returns:
+        The figure, and its data: one row per point. `criterion` is "effective" (compression is the median
+        effective compression of the seeds), "direct" (direct compression) or "dense" (compression 1); then
+        the mean accuracy, low and high of its 95 % t interval (empty for a single seed), and the number of
+        seeds.
+    """
     data = _tabulate(tables, pruners)
     compared = tables["subnetworks"].query("pruner in @pruners")
     note = (
@@ -49,15 +60,9 @@ def _accuracy(pruners: tuple[str, ...], tables: Tables) -> tuple[Figure, pd.Data
         return _draw(data, note), data
 
 
-def accuracy_of(pruners: tuple[str, ...]) -> Callable[[Tables], tuple[Figure, pd.DataFrame]]:
-    """The figure that compares the given pruners, one panel per network, as a function of the tables.
-
-    It takes `subnetworks` and `dense`. Its data has one row per point: `criterion` is "effective"
-    (compression is the median effective compression of the seeds), "direct" (direct compression) or "dense"
-    (compression 1), then the mean accuracy, low and high of its 95 % t interval (empty for a single seed),
-    and the number of seeds.
-    """
-    return partial(_accuracy, pruners)
+accuracy_at_initialisation = partial(accuracy, AT_INITIALISATION)
+accuracy_random_quotas = partial(accuracy, RANDOM_QUOTAS)
+accuracy_magnitude_quotas = partial(accuracy, MAGNITUDE_QUOTAS)
 
 
 def _tabulate(tables: Tables, pruners: tuple[str, ...]) -> pd.DataFrame:
@@ -158,8 +163,3 @@ def _line(axes: Axes, points: pd.DataFrame, style, criterion: str) -> None:
 
 def _inside(accuracy):
     return np.clip(accuracy, _SMALLEST_DISTANCE, 1 - _SMALLEST_DISTANCE)
-
-
-accuracy_at_initialisation = accuracy_of(AT_INITIALISATION)
-accuracy_random_quotas = accuracy_of(RANDOM_QUOTAS)
-accuracy_magnitude_quotas = accuracy_of(MAGNITUDE_QUOTAS)

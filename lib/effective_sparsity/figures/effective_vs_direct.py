@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from effective_sparsity.figures.labels import key
-from effective_sparsity.figures.layout import Page, heading
+from effective_sparsity.figures.layout import Page, name_row
 from effective_sparsity.figures.statistics import median_over_seeds
 from effective_sparsity.figures.style import FAINT, RC, by_family, in_order, log_axes, look, panel_title
 from effective_sparsity.figures.tables import PANEL, Tables, of_panel, panels, reduced_text, seeds_text
@@ -58,19 +58,13 @@ def _draw(data: pd.DataFrame, note: str) -> Figure:
     rows = panels(data) or [("", "")]
     families = by_family(data.pruner) or {"": []}
     figure, grid = _PAGE.grid(len(rows), [_WIDTH] * len(families), note)
-    for i, panel in enumerate(rows):
+    for cells, panel in zip(grid, rows, strict=True):
         of_row = of_panel(data, panel)
-        for j, (family, pruners) in enumerate(families.items()):
-            axes = grid[i][j]
+        for axes, (family, pruners) in zip(cells, families.items(), strict=True):
             _set_up(axes, of_row)
             _draw_panel(axes, of_row, pruners)
-            axes.set_title(family)
-            axes.set_xlabel("Direct compression")
-            if j == 0:
-                axes.set_ylabel("Effective compression")
-                heading(axes, panel_title(*panel))
-            else:
-                axes.tick_params(labelleft=False)
+            axes.set(title=family, xlabel="Direct compression")
+        name_row(cells, panel_title(*panel), "Effective compression")
     return figure
 
 

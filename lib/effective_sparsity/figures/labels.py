@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import blended_transform_factory
+from scipy.optimize import isotonic_regression
 
 from effective_sparsity.figures.layout import height_in_points
 from effective_sparsity.figures.style import FAINT
@@ -44,16 +45,9 @@ def spread(positions: Sequence[float], gap: float, low: float, high: float) -> n
         return positions
     if len(positions) > 1:
         gap = min(gap, (high - low) / (len(positions) - 1))
-    # Without the gaps the problem is isotonic regression: pool neighbours that are out of order into their
-    # mean.
     offsets = gap * np.arange(len(positions))
-    blocks: list[list[float]] = []  # [mean, size]
-    for value in positions - offsets:
-        blocks.append([value, 1])
-        while len(blocks) > 1 and blocks[-2][0] >= blocks[-1][0]:
-            (first, n), (second, m) = blocks[-2], blocks[-1]
-            blocks[-2:] = [[(n * first + m * second) / (n + m), n + m]]
-    values = np.repeat([mean for mean, _ in blocks], [int(size) for _, size in blocks])
+    # Without the gaps, positions need only rise.
+    values = isotonic_regression(positions - offsets).x
     return np.clip(values, low, high - offsets[-1]) + offsets
 
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from effective_sparsity.figures.labels import Label, key, label_ends
-from effective_sparsity.figures.layout import Page, heading
+from effective_sparsity.figures.layout import Page, name_row
 from effective_sparsity.figures.style import (
     DASHED,
     GREY,
@@ -19,7 +19,15 @@ from effective_sparsity.figures.style import (
     panel_title,
     plain_number,
 )
-from effective_sparsity.figures.tables import PANEL, Tables, of_panel, panels, reduced_text, seeds_text
+from effective_sparsity.figures.tables import (
+    PANEL,
+    Tables,
+    nearest_levels,
+    of_panel,
+    panels,
+    reduced_text,
+    seeds_text,
+)
 
 # One pruner for each distinct set of quotas: magnitude pruning with a closed-form quota keeps the same counts
 # as random pruning with it, global magnitude and LAMP find their own.
@@ -53,9 +61,8 @@ def _tabulate(layers: pd.DataFrame) -> pd.DataFrame:
     chosen = []
     for panel in panels(rows):
         of_network = of_panel(rows, panel)
-        levels = np.sort(of_network.target_compression.unique())
-        nearest = {levels[np.abs(np.log(levels / c)).argmin()] for c in _COMPRESSIONS}
-        chosen.append(of_network[of_network.target_compression.isin(nearest)])
+        levels = nearest_levels(of_network, _COMPRESSIONS)
+        chosen.append(of_network[of_network.target_compression.isin(levels)])
     rows = pd.concat(chosen) if chosen else rows
     rows = rows.assign(kept=rows.n_kept / rows.n_weights, active=rows.n_active / rows.n_weights)
     keys = [*PANEL, "target_compression", "pruner", "layer"]
@@ -78,14 +85,10 @@ def _draw(data: pd.DataFrame, note: str) -> Figure:
             of_cell = of_row[of_row.target_compression == level]
             _draw_panel(axes, of_cell, of_row)
             axes.set_title(f"Compression {plain_number(level)}")
-            if axes is cells[0]:
-                axes.set_ylabel("Density")
-                heading(axes, panel_title(*panel))
-            else:
-                axes.tick_params(labelleft=False)
         for axes in cells[len(levels) :]:
             axes.remove()
         if len(levels):
+            name_row(cells[: len(levels)], panel_title(*panel), "Density")
             _label(cells[len(levels) - 1], of_cell)
     return figure
 

@@ -62,6 +62,14 @@ def heading(axes: Axes, text: str) -> None:
     )
 
 
+def name_row(cells: Sequence[Axes], text: str, ylabel: str) -> None:
+    """Name a row of panels that share the vertical axis of the first."""
+    heading(cells[0], text)
+    cells[0].set_ylabel(ylabel)
+    for axes in cells[1:]:
+        axes.tick_params(labelleft=False)
+
+
 def height_in_points(axes: Axes) -> float:
     """Height of a panel in typographic points."""
     return axes.get_position().height * axes.figure.get_figheight() * _POINTS

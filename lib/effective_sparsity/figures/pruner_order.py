@@ -22,7 +22,15 @@ from effective_sparsity.figures.style import (
     panel_title,
     plain_number,
 )
-from effective_sparsity.figures.tables import PANEL, Tables, of_panel, panels, reduced_text
+from effective_sparsity.figures.tables import (
+    PANEL,
+    Tables,
+    nearest_levels,
+    of_panel,
+    panels,
+    reduced_text,
+    seeds_text,
+)
 
 # Bump charts are drawn for the levels nearest to these.
 _COMPRESSIONS = (100, 1000)
@@ -45,19 +53,15 @@ def pruner_order(tables: Tables) -> tuple[Figure, pd.DataFrame]:
         "tau between seeds" hold tau-b between pairs of seeds in the effective frame: agreement that noise
         alone allows.
     """
-    data = _tabulate(tables["subnetworks"])
     subnetworks = tables["subnetworks"]
+    data = _tabulate(subnetworks)
+    seeds = pd.Series(subnetworks.seed.nunique())
     note = (
-        f"{_seeds(subnetworks)}; tau: mean over seeds with 95 % t interval, and mean over pairs of seeds. "
+        f"{seeds_text(seeds)}; tau: mean over seeds with 95 % t interval, and mean over pairs of seeds. "
         f"{reduced_text(subnetworks)}"
     )
     with matplotlib.rc_context(RC):
         return _draw(data, note), data
-
-
-def _seeds(subnetworks: pd.DataFrame) -> str:
-    n = subnetworks.seed.nunique()
-    return f"{n} seed{'s' if n != 1 else ''}"
 
 
 def _tabulate(subnetworks: pd.DataFrame) -> pd.DataFrame:
@@ -115,12 +119,7 @@ def _draw(data: pd.DataFrame, note: str) -> Figure:
     for cells, panel in zip(grid, rows, strict=True):
         of_row = of_panel(data, panel)
         ranks = of_row[of_row.kind == "rank"]
-        levels = np.sort(ranks.target_compression.unique())
-        chosen = (
-            sorted({levels[np.abs(np.log(levels / c)).argmin()] for c in _COMPRESSIONS})
-            if len(levels)
-            else []
-        )
+        chosen = nearest_levels(ranks, _COMPRESSIONS)
         for axes, level in zip(cells, chosen, strict=False):
             _draw_ranks(axes, ranks[ranks.target_compression == level])
             axes.set_title(f"Compression {plain_number(level)}")

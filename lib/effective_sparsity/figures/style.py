@@ -64,11 +64,8 @@ ARCHITECTURES = {
 }
 _DATASETS = {
     "mnist": "MNIST",
-    "cifar-10": "CIFAR-10",
     "cifar10": "CIFAR-10",
-    "cifar-100": "CIFAR-100",
     "cifar100": "CIFAR-100",
-    "tiny-imagenet": "Tiny-ImageNet",
     "tiny-imagenet-200": "Tiny-ImageNet",
 }
 

@@ -1,7 +1,8 @@
 """What the figures need to know of the study's tables, beside their numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+import numpy as np
 import pandas as pd
 
 from effective_sparsity.figures.style import ARCHITECTURES, panel_title
@@ -26,6 +27,12 @@ def of_panel(table: pd.DataFrame, panel: tuple[str, str]) -> pd.DataFrame:
     """Rows of one architecture and data set."""
     architecture, dataset = panel
     return table[(table.architecture == architecture) & (table.dataset == dataset)]
+
+
+def nearest_levels(table: pd.DataFrame, compressions: Iterable[float]) -> list[float]:
+    """The target compressions in `table` nearest to `compressions`, rising; none if it has no rows."""
+    levels = np.sort(table.target_compression.unique())
+    return sorted({levels[np.abs(np.log(levels / c)).argmin()] for c in compressions if len(levels)})
 
 
 def seeds_text(counts: pd.Series) -> str:

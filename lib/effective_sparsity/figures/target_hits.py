@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from effective_sparsity.figures.labels import Label, key, label_ends
-from effective_sparsity.figures.layout import Page, heading
+from effective_sparsity.figures.layout import Page, name_row
 from effective_sparsity.figures.statistics import median_over_seeds
 from effective_sparsity.figures.style import DASHED, GREY, RC, by_family, log_axes, look, panel_title
 from effective_sparsity.figures.tables import PANEL, Tables, of_panel, panels, reduced_text, seeds_text
@@ -48,17 +48,12 @@ def _draw(data: pd.DataFrame, note: str) -> Figure:
     figure, grid = _PAGE.grid(len(rows), [_WIDTH] * len(families), note)
     rows_of_key = [("effective pruning", {"color": GREY}), ("direct pruning", {"color": GREY} | DASHED)]
     key(figure, rows_of_key, location="upper right", columns=2)
-    for i, panel in enumerate(rows):
+    for cells, panel in zip(grid, rows, strict=True):
         of_row = of_panel(data, panel)
-        for j, (family, pruners) in enumerate(families.items()):
-            axes = grid[i][j]
+        for axes, (family, pruners) in zip(cells, families.items(), strict=True):
             _draw_panel(axes, of_row, pruners)
             axes.set(title=family, xlabel="Target compression")
-            if j == 0:
-                axes.set_ylabel("Relative miss of the target")
-                heading(axes, panel_title(*panel))
-            else:
-                axes.tick_params(labelleft=False)
+        name_row(cells, panel_title(*panel), "Relative miss of the target")
     return figure
 
 
