@@ -28,7 +28,7 @@ def test_every_pruner_is_documented(root, name):
 
 
 def test_links_lead_to_files(root):
-    for page in root.glob("docs/*.md"):
+    for page in [root / "README.md", *root.glob("docs/*.md")]:
         for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
             assert link.startswith("https://") or (page.parent / link).exists(), f"{page.name}: {link}"
 

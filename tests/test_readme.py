@@ -90,8 +90,3 @@ def test_the_command_line_examples_run(root, tmp_path):
 @pytest.mark.parametrize("target", ["study", "test"])
 def test_the_make_targets_exist(root, target):
     assert re.search(rf"^{target}:", (root / "Makefile").read_text(), re.MULTILINE)
-
-
-def test_links_lead_to_files(root):
-    for link in re.findall(r"\]\(([^)]+)\)", (root / "README.md").read_text()):
-        assert link.startswith("https://") or (root / link).exists(), link

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 N = 266_200
+SEEDS = (0, 1, 2)
 LEVELS = (10.0, 21.5443, 46.4159, 100.0, 215.443, 464.159, 1000.0)
 RANDOM = ("random-uniform", "random-erk", "random-igq", "random-snip", "random-synflow")
 MAGNITUDE = ("magnitude-global", "lamp", "magnitude-uniform", "magnitude-erk", "magnitude-igq")
@@ -27,12 +28,13 @@ def seed_noise(seed: int, *names: str) -> float:
     return 0.005 * math.sin(seed + sum(map(ord, "".join(names))))
 
 
-def supporting_tables(seeds=(0, 1, 2), levels=LEVELS) -> dict[str, pd.DataFrame]:
+@pytest.fixture(scope="session")
+def _supporting() -> dict[str, pd.DataFrame]:
     """Tables of a full-scale study in which all seven claims hold, with little noise."""
     subnetworks, curves, costs = [], [], []
-    for seed, pruner in itertools.product(seeds, RANDOM + MAGNITUDE + SALIENCIES):
+    for seed, pruner in itertools.product(SEEDS, RANDOM + MAGNITUDE + SALIENCIES):
         exponent = EXPONENTS.get(pruner, 0.0) * (1 + seed_noise(seed))
-        for level, criterion in itertools.product(levels, ("direct", "effective")):
+        for level, criterion in itertools.product(LEVELS, ("direct", "effective")):
             factor = (level / 10) ** exponent
             direct = criterion == "direct"
             n_kept = round(N / level) if direct else round(min(N, N / level * math.sqrt(factor)))
@@ -53,22 +55,17 @@ def supporting_tables(seeds=(0, 1, 2), levels=LEVELS) -> dict[str, pd.DataFrame]
                     "test_accuracy": 0.98 - 0.1 * math.log10(N / n_active / 10) + quality,
                 }
             )
-        for level in (*levels, 5000.0):
+        for level in (*LEVELS, 5000.0):
             factor = (level / 10) ** exponent
             effective = level * factor if level < 2000 else math.inf
             point = {"direct_compression": level, "effective_compression": effective}
             curves.append(WHERE | {"pruner": pruner, "seed": seed} | point)
         for stage, seconds in (("subnetworks", 4.0), ("retrain", 200.0 + seed)):
             costs.append(WHERE | {"pruner": pruner, "seed": seed, "stage": stage, "seconds": seconds})
-    dense = [WHERE | {"seed": seed, "test_accuracy": 0.98 + seed_noise(seed)} for seed in seeds]
+    dense = [WHERE | {"seed": seed, "test_accuracy": 0.98 + seed_noise(seed)} for seed in SEEDS]
     layers = [WHERE | {"layer": f"fc{i}.weight"} for i in (1, 2, 3)]
     tables = {"subnetworks": subnetworks, "dense": dense, "layers": layers, "curves": curves, "costs": costs}
     return {name: pd.DataFrame(rows) for name, rows in tables.items()}
-
-
-@pytest.fixture(scope="session")
-def _supporting() -> dict[str, pd.DataFrame]:
-    return supporting_tables()
 
 
 @pytest.fixture

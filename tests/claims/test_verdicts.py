@@ -267,7 +267,7 @@ def test_a_claim_about_a_network_that_the_study_has_not_lacks_data(tables):
     assert (row.architecture, row.dataset, row.verdict) == ("lenet-300-100", "", "not enough data")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32 - 1), share=st.sampled_from([0.0, 0.002, 0.02, 0.3, 0.9]), data=st.data())
 def test_every_subset_of_the_rows_gets_verdicts(seed, share, data, tables):
     random = np.random.default_rng(seed)

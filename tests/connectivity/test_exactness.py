@@ -1,10 +1,9 @@
 """Effective scores against a walk over every single connection, one threshold at a time.
 
 The networks below know their own connections: each module lists, with plain loops, the edges between the
-The networks below know their own connections: each module lists, with plain loops, the edges between the
-    elements of its input and of its result. The walk marks what the input reaches and what reaches the output
-    over kept edges, and
-calls a weight active when a kept edge of it joins the two. It shares no code and no idea with the library.
+elements of its input and of its result. The walk marks what the input reaches and what reaches the output
+over kept edges, and calls a weight active when a kept edge of it joins the two. It shares no code and no idea
+with the library.
 """
 
 from itertools import product
@@ -13,13 +12,13 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 import effective_sparsity as es
 
-SETTINGS = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(max_examples=30)
 
 
 class Wiring:

@@ -8,7 +8,7 @@ from effective_sparsity.connectivity.semiring import product
 SIZES = st.one_of(st.integers(1, 9), st.sampled_from([31, 130, 600]))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 3), SIZES, SIZES, SIZES, st.integers(0, 1000))
 def test_product_is_the_maximum_of_minima(stack, m, k, n, seed):
     random = np.random.default_rng(seed)

@@ -11,6 +11,7 @@ SIZES = (784, 300, 100, 10)
 LAYERS = ("fc1.weight", "fc2.weight", "fc3.weight")
 COUNTS = np.array([n * m for n, m in pairwise(SIZES)])
 N = int(COUNTS.sum())
+SEEDS = (0, 1, 2)
 LEVELS = [round(float(c), 6) for c in np.logspace(1, 4, 10)]
 TOY_NETWORK = [
     {"pruner": pruner, "n_weights": 14, "layer": layer, "source": source, "target": target, "active": active}
@@ -105,22 +106,19 @@ def effective_kept(pruner: str, target: float, seed: int) -> int:
     return high
 
 
-@pytest.fixture(scope="session")
-def study_tables() -> dict[str, pd.DataFrame]:
-    return make_tables()
-
-
 @pytest.fixture
 def tables(study_tables) -> dict[str, pd.DataFrame]:
-    """All pruners that apply to the network, 3 seeds, 10 compressions from 10 to 10,000."""
+    """A copy of `study_tables` to change at will."""
     return {name: table.copy() for name, table in study_tables.items()}
 
 
-def make_tables(seeds=(0, 1, 2), pruners=tuple(PRUNERS), levels=tuple(LEVELS)) -> dict[str, pd.DataFrame]:
-    subnetworks, layers, curves, history = [], [], [], []
-    for pruner in pruners:
-        for seed in seeds:
-            for target in levels:
+@pytest.fixture(scope="session")
+def study_tables() -> dict[str, pd.DataFrame]:
+    """All pruners that apply to the network, 3 seeds, 10 compressions from 10 to 10,000."""
+    subnetworks, layers, curves = [], [], []
+    for pruner in PRUNERS:
+        for seed in SEEDS:
+            for target in LEVELS:
                 for criterion in ("direct", "effective"):
                     direct = criterion == "direct"
                     n_kept = round(N / target) if direct else effective_kept(pruner, target, seed)
@@ -152,16 +150,6 @@ def make_tables(seeds=(0, 1, 2), pruners=tuple(PRUNERS), levels=tuple(LEVELS)) -
                         row | {"layer": name, "n_weights": n, "n_kept": k, "n_active": a}
                         for name, n, k, a in zip(LAYERS, COUNTS, kept, active, strict=True)
                     ]
-                    history += [
-                        row
-                        | {
-                            "step": step,
-                            "train_loss": 1.0,
-                            "test_loss": -math.log(found),
-                            "test_accuracy": found,
-                        }
-                        for step in (1000, 2000)
-                    ]
             curve = [
                 {
                     "direct_compression": ratio(n_kept),
@@ -172,7 +160,7 @@ def make_tables(seeds=(0, 1, 2), pruners=tuple(PRUNERS), levels=tuple(LEVELS)) -
                 for n_kept in np.unique(np.logspace(0, math.log10(N), 200).round().astype(int))[::-1]
                 for n_active in [int(subnetwork(pruner, n_kept, seed)[1].sum())]
             ]
-            for target in levels if pruner in ITERATIVE else (math.nan,):
+            for target in LEVELS if pruner in ITERATIVE else (math.nan,):
                 row = WHERE | {"pruner": pruner, "seed": seed, "target_compression": target}
                 curves += [row | point for point in curve]
     dense = [
@@ -186,22 +174,21 @@ def make_tables(seeds=(0, 1, 2), pruners=tuple(PRUNERS), levels=tuple(LEVELS)) -
             "test_accuracy": 0.974 + 0.002 * seed,
             "test_loss": 0.1,
         }
-        for seed in seeds
+        for seed in SEEDS
     ]
     costs = [
         WHERE | {"pruner": pruner, "seed": seed, "stage": stage, "seconds": seconds * (1 + 0.1 * seed)}
-        for pruner in pruners
-        for seed in seeds
+        for pruner in PRUNERS
+        for seed in SEEDS
         for stage, seconds in (("rank", 3.0), ("subnetworks", 0.8), ("retrain", 12.0))
     ]
-    costs += [WHERE | {"seed": seed, "stage": "train_dense", "seconds": 20.0} for seed in seeds]
+    costs += [WHERE | {"seed": seed, "stage": "train_dense", "seconds": 20.0} for seed in SEEDS]
     columns = {
         "toy_network": TOY_NETWORK,
         "costs": costs,
         "subnetworks": subnetworks,
         "layers": layers,
         "curves": curves,
-        "history": history,
         "dense": dense,
     }
     return {name: pd.DataFrame(rows) for name, rows in columns.items()}

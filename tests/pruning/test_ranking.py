@@ -31,8 +31,12 @@ def test_priorities_order_by_score_and_ties_by_index(values, cut):
     assert sorted(flatten(Priorities.of(scores).layers)) == list(range(1, len(values) + 1))
 
 
-def test_infinite_scores_are_first_and_last():
-    assert Priorities.of({"w": np.array([0.5, -np.inf, np.inf, 2])}).layers["w"].tolist() == [2, 1, 4, 3]
+def test_infinite_scores_are_first_and_last_and_set_the_limits():
+    scores = {"a": np.array([[np.inf, 1.0, -np.inf]]), "b": np.array([2.0, np.inf])}
+    ordered = Priorities.of(scores)
+    assert (ordered.floor, ordered.ceiling) == (2, 4)
+    assert ordered.layers["a"].tolist() == [[5, 2, 1]]
+    assert ordered.layers["b"].tolist() == [3, 4]
 
 
 def test_scores_that_are_no_numbers_are_refused():

@@ -46,13 +46,6 @@ def test_an_iterative_ranking_serves_its_own_level(priorities, tmp_path):
         file["30"]
 
 
-def test_limits_follow_from_infinite_scores():
-    scores = {"a": np.array([[np.inf, 1.0, -np.inf]]), "b": np.array([2.0, np.inf])}
-    ordered = Priorities.of(scores)
-    assert (ordered.floor, ordered.ceiling) == (2, 4)
-    assert ordered.layers["a"].tolist() == [[5, 2, 1]]
-
-
 @pytest.fixture(scope="module")
 def study(inputs, tmp_path_factory):
     """Files of a study of LeNet-300-100, and the connectivity of the network."""

@@ -13,9 +13,9 @@ from effective_sparsity.study.resources import CPU_CORE, GPU, Device, Estimate, 
 IMAGES = (50_000, 10_000)
 
 
-def estimate(name: str, max_hours: float = 24) -> Estimate:
+def estimate(name: str) -> Estimate:
     network = NETWORKS[name]
-    return Estimate(network, network.recipe, IMAGES, max_hours)
+    return Estimate(network, network.recipe, IMAGES, max_hours=24)
 
 
 def test_a_step_takes_its_operations_and_an_overhead():

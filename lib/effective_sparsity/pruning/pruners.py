@@ -4,7 +4,7 @@ A new pruner is a function from `Inputs` to scores, and one entry in `PRUNERS`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
 
@@ -76,7 +76,6 @@ class Pruner:
 
     Attributes:
         scores: from `Inputs` to a score for every prunable weight; larger is kept longer.
-        family: "random", "magnitude" or "initialisation": the figure it belongs to.
         needs_data, needs_trained: which inputs it reads beside the initial weights.
         borrows: name of the pruner whose layerwise quotas it uses.
         iterative: whether its ranking depends on the target compression.
@@ -86,7 +85,6 @@ class Pruner:
     """
 
     scores: Callable[[Inputs], Layers]
-    family: str = field(kw_only=True)
     needs_data: bool = False
     needs_trained: bool = False
     borrows: str | None = None
@@ -105,21 +103,21 @@ def _random(allocation: allocations.Allocation, **facts) -> Pruner:
     def scores(inputs: Inputs) -> Layers:
         return allocation(at_random(inputs.weights, inputs.seed))
 
-    return Pruner(scores, family="random", **facts)
+    return Pruner(scores, **facts)
 
 
 def _random_with_quotas_of(lender: str, **facts) -> Pruner:
     def scores(inputs: Inputs) -> Layers:
         return redistribute(inputs.borrowed, at_random(inputs.weights, inputs.seed))
 
-    return Pruner(scores, family="random", borrows=lender, **facts)
+    return Pruner(scores, borrows=lender, **facts)
 
 
 def _magnitude(allocation: allocations.Allocation, **facts) -> Pruner:
     def scores(inputs: Inputs) -> Layers:
         return allocation(by_score(magnitude(inputs.trained)))
 
-    return Pruner(scores, family="magnitude", needs_trained=True, **facts)
+    return Pruner(scores, needs_trained=True, **facts)
 
 
 def _random_with_smart_ratios(inputs: Inputs) -> Layers:
@@ -132,7 +130,7 @@ def _saliency(function: str, **facts) -> Pruner:
         saliencies = import_module("effective_sparsity.pruning.saliencies")
         return getattr(saliencies, function)(inputs)
 
-    return Pruner(scores, family="initialisation", **facts)
+    return Pruner(scores, **facts)
 
 
 PRUNERS: dict[str, Pruner] = {
@@ -142,19 +140,15 @@ PRUNERS: dict[str, Pruner] = {
     "random-igq": _random(allocations.igq),
     "random-snip": _random_with_quotas_of("snip"),
     "random-synflow": _random_with_quotas_of("synflow", iterative=True),
-    "magnitude-global": Pruner(
-        lambda inputs: magnitude(inputs.trained), family="magnitude", needs_trained=True
-    ),
+    "magnitude-global": Pruner(lambda inputs: magnitude(inputs.trained), needs_trained=True),
     "magnitude-uniform": _magnitude(allocations.uniform),
     "magnitude-uniform-plus": _magnitude(allocations.uniform_plus, convolutional_only=True),
     "magnitude-erk": _magnitude(allocations.erk),
     "magnitude-igq": _magnitude(allocations.igq),
-    "lamp": Pruner(lambda inputs: lamp(inputs.trained), family="magnitude", needs_trained=True),
+    "lamp": Pruner(lambda inputs: lamp(inputs.trained), needs_trained=True),
     "snip": _saliency("snip", needs_data=True, needs_loss=True),
     "snip-iterative": _saliency("snip_iterative", needs_data=True, needs_loss=True, iterative=True),
     "synflow": _saliency("synflow", iterative=True),
-    "random-smart-ratio": Pruner(
-        _random_with_smart_ratios, family="random", convolutional_only=True, paper=False
-    ),
+    "random-smart-ratio": Pruner(_random_with_smart_ratios, convolutional_only=True, paper=False),
     "grasp": _saliency("grasp", needs_data=True, paper=False),
 }

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from effective_sparsity.connectivity import Connectivity
 
 Criterion = Literal["direct", "effective"]
-CRITERIA: tuple[Criterion, ...] = ("direct", "effective")
 
 
 def as_compression(n_weights: int, n_left: int) -> float:

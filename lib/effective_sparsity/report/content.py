@@ -38,7 +38,7 @@ class Table:
     rows: list[list[Cell]]
 
 
-def number(value: float, text: str = "{:,.4g}") -> Cell:
+def number(value: float, text: str) -> Cell:
     """A number as a cell; empty if it is missing, sorted last."""
     if pd.isna(value):
         return Cell("")
