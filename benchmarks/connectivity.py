@@ -23,8 +23,6 @@ from effective_sparsity.connectivity import Connectivity
 from effective_sparsity.networks import registry
 
 LEVELS = 30
-
-
 STUDY = ("lenet-300-100", "vgg-16", "vgg-19", "resnet-18")
 NETWORKS = {name: (registry.NETWORKS[name].build, registry.NETWORKS[name].input_shape) for name in STUDY}
 NETWORKS["ResNet-50"] = (torchvision.models.resnet50, (3, 224, 224))

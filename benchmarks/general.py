@@ -17,11 +17,11 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from noise import noise
 from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 from training import plain_loop
 
-from effective_sparsity.datasets.store import Dataset
 from effective_sparsity.networks.initialisation import initialise
 from effective_sparsity.networks.prunable import kernels
 from effective_sparsity.networks.registry import NETWORKS
@@ -35,25 +35,6 @@ clock = time.process_time if THREADS == 1 else time.perf_counter
 LARGE = {"vgg-16": 128, "resnet-18": 16}
 
 
-def images(network, count: int) -> Dataset:
-    random = np.random.default_rng(0)
-    some = random.integers(0, 256, (count, *network.input_shape), np.uint8)
-    labels = random.integers(0, network.classes, count)
-    channels = network.input_shape[0]
-    return Dataset(
-        name="random",
-        variant="",
-        note="",
-        classes=network.classes,
-        mean=(0.5,) * channels,
-        std=(0.25,) * channels,
-        train_images=some,
-        train_labels=labels,
-        test_images=some[:2],
-        test_labels=labels[:2],
-    )
-
-
 def initialised(network):
     model = network.build()
     initialise(model, 0)
@@ -62,7 +43,7 @@ def initialised(network):
 
 def engine(network, masks, batch_size: int, short: int, long: int, **options) -> Callable[[], float]:
     """A function that measures the milliseconds of a step."""
-    data = images(network, 2 * batch_size)
+    data = noise(network, 2 * batch_size, 2)
 
     def seconds(steps: int) -> float:
         recipe = replace(
@@ -111,7 +92,7 @@ def lenet_5() -> None:
     masks = {
         name: random.random(weight.shape) < 0.1 for name, weight in kernels(initialised(network)).items()
     }
-    data = images(network, 128)
+    data = noise(network, 128, 2)
     compiled = initialised(network)
     compiled.compile()
     ways = {

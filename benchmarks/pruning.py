@@ -11,65 +11,39 @@ medians over repetitions.
 import statistics
 import time
 
-import numpy as np
 import torch
+from connectivity import reachability
+from noise import noise
 
 from effective_sparsity.connectivity import Connectivity
-from effective_sparsity.datasets.store import Dataset
-from effective_sparsity.networks.prunable import kernels
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.networks.state import initial_state
 from effective_sparsity.pruning.pruners import PRUNERS, Inputs
 from effective_sparsity.pruning.rank import rank
-from effective_sparsity.pruning.ranking import CRITERIA, Ranking
+from effective_sparsity.pruning.ranking import Ranking
 from effective_sparsity.pruning.subnetworks import curve, layer_counts, subnetwork
 
 COMPRESSIONS = [10 ** (0.2 * i) for i in range(5, 26)]
 REPETITIONS = 5
 
 
-def mnist_like() -> Dataset:
-    """Noise of MNIST's size: the time does not depend on the pixels."""
-    random = np.random.default_rng(0)
-    sizes = {"train": 60_000, "test": 1}
-    return Dataset(
-        name="noise",
-        variant="",
-        note="",
-        classes=10,
-        mean=(0.5,),
-        std=(0.25,),
-        **{f"{s}_images": random.integers(0, 256, (n, 1, 28, 28), np.uint8) for s, n in sizes.items()},
-        **{f"{s}_labels": random.integers(0, 10, n) for s, n in sizes.items()},
-    )
-
-
 def all_levels(ranking: Ranking) -> None:
     for compression in COMPRESSIONS:
-        for criterion in CRITERIA:
+        for criterion in ("direct", "effective"):
             layer_counts(subnetwork(ranking, criterion, compression))
     curve(ranking)
 
 
 def search(ranking: Ranking, inputs: Inputs) -> None:
-    model = inputs.model().double().eval()
-    image = torch.ones(1, *inputs.network.input_shape, dtype=torch.float64)
-    weights = kernels(model)
-
-    def n_active(n_kept: int) -> int:
-        with torch.no_grad():
-            for name, kept in ranking.kept(ranking.n_weights - n_kept + 1).items():
-                weights[name].copy_(torch.from_numpy(kept))
-        model.zero_grad()
-        model(image).sum().backward()
-        return sum(int((weight * weight.grad).count_nonzero()) for weight in weights.values())
-
+    priorities = {name: torch.from_numpy(priority) for name, priority in ranking.priority.items()}
+    n_active = reachability(inputs.model(), inputs.network.input_shape, priorities)
     for compression in COMPRESSIONS:
         target = round(ranking.n_weights / compression)
         least, most = target, ranking.n_weights
         while least < most:
             middle = (least + most) // 2
-            least, most = (least, middle) if n_active(middle) >= target else (middle + 1, most)
+            enough = n_active(ranking.n_weights - middle + 1) >= target
+            least, most = (least, middle) if enough else (middle + 1, most)
 
 
 def seconds(function, *arguments) -> float:
@@ -85,9 +59,8 @@ def main() -> None:
     torch.set_num_threads(1)
     network = NETWORKS["lenet-300-100"]
     state, prunable = initial_state(network, seed=0)
-    inputs = Inputs(
-        network, state, tuple(prunable), 0, mnist_like(), trained={name: state[name] for name in prunable}
-    )
+    trained = {name: state[name] for name in prunable}
+    inputs = Inputs(network, state, tuple(prunable), 0, noise(network, 60_000, 1), trained)
     start = time.perf_counter()
     connectivity = Connectivity(inputs.model(), network.input_shape)
     print(f"reading the network's graph, once: {time.perf_counter() - start:.2f} s\n")

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from noise import noise
 from training import subnetworks
 
 from effective_sparsity.datasets import Dataset
@@ -32,17 +33,6 @@ SHORT, LONG = 5, 45
 NETWORK = NETWORKS["lenet-5"]
 
 Masks = dict[str, np.ndarray]
-
-
-def pictures() -> Dataset:
-    random = np.random.default_rng(0)
-
-    def sample(count):
-        images = random.integers(0, 256, (count, *NETWORK.input_shape), np.uint8)
-        return images, random.integers(0, NETWORK.classes, count)
-
-    train, test = sample(6_400), sample(128)
-    return Dataset("random", "", "", NETWORK.classes, (0.5,) * 3, (0.25,) * 3, *train, *test)
 
 
 def packed(initial, masks: list[Masks], data: Dataset) -> Callable[[int], None]:
@@ -72,7 +62,7 @@ def main() -> None:
     torch.set_num_threads(1)
     model = NETWORK.build()
     initialise(model, seed=0)
-    data, initial = pictures(), state_of(model)
+    data, initial = noise(NETWORK, 6_400, 128), state_of(model)
     masks = subnetworks(model, NETWORK.input_shape, COMPRESSIONS)
     ways = {"together": packed(initial, masks, data)}
     ways |= {f"masked {i}": masked(initial, masks[i], data) for i in MASKED}
