@@ -2,7 +2,9 @@
 
 import gzip
 import hashlib
+import io
 import struct
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,6 @@ import pytest
 import torchvision
 
 from effective_sparsity.datasets import fetch
-
-PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -21,12 +21,28 @@ def _no_waiting_and_no_mirrors_from_outside(monkeypatch):
 
 
 @pytest.fixture
-def shared_data() -> Path:
+def shared_data(root) -> Path:
     """Folder of real data sets beside the project."""
-    folder = PROJECT.parent / "shared" / "data"
+    folder = root.parent / "shared" / "data"
     if not folder.is_dir():
         pytest.skip("no real data sets in shared/data beside the project")
     return folder
+
+
+@pytest.fixture
+def write_tar():
+    """Function that writes members, given by name, to a tar archive compressed as its suffix says."""
+
+    def write(path: Path, members: dict[str, bytes]) -> dict[str, Path]:
+        """The path by the name of the file, as readers of data sets take it."""
+        with tarfile.open(path, f"w:{path.suffix.removeprefix('.').removesuffix('tar')}") as archive:
+            for name, content in members.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+        return {path.name: path}
+
+    return write
 
 
 def idx(array: np.ndarray) -> bytes:

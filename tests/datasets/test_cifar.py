@@ -1,6 +1,5 @@
 import io
 import pickle
-import tarfile
 
 import numpy as np
 import pytest
@@ -8,15 +7,6 @@ from PIL import Image
 
 from effective_sparsity.datasets.cifar import cifar_files, read_cifar
 from effective_sparsity.errors import UserError
-
-
-def write_tar(path, members: dict[str, bytes]):
-    with tarfile.open(path, "w:gz") as archive:
-        for name, content in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return {path.name: path}
 
 
 @pytest.fixture
@@ -49,7 +39,7 @@ def test_the_checksums_are_the_canonical_ones():
     assert cifar10.homes[0].startswith("https://") and not cifar10.homes[0].endswith("/")
 
 
-def test_batches_are_read_in_order(batches, tmp_path):
+def test_batches_are_read_in_order(batches, tmp_path, write_tar):
     splits = read_cifar(write_tar(tmp_path / "x.tar.gz", batches), "CIFAR10")
     assert splits.train_images.shape == (10, 3, 32, 32)
     np.testing.assert_array_equal(splits.train_images[:, 0, 0, 0], [10, 11, 20, 21, 30, 31, 40, 41, 50, 51])
@@ -58,14 +48,14 @@ def test_batches_are_read_in_order(batches, tmp_path):
     np.testing.assert_array_equal(splits.test_labels, [6, 7])
 
 
-def test_channels_rows_and_columns_keep_their_places(batches, tmp_path):
+def test_channels_rows_and_columns_keep_their_places(batches, tmp_path, write_tar):
     pixels = np.random.default_rng(0).integers(0, 256, (1, 3072), dtype=np.uint8)
     batches["cifar-10-batches-py/test_batch"] = pickle.dumps({"data": pixels, "labels": [0]})
     splits = read_cifar(write_tar(tmp_path / "x.tar.gz", batches), "CIFAR10")
     np.testing.assert_array_equal(splits.test_images, pixels.reshape(1, 3, 32, 32))
 
 
-def test_cifar100_has_the_fine_labels(tmp_path):
+def test_cifar100_has_the_fine_labels(tmp_path, write_tar):
     batch = {"data": np.zeros((2, 3072), np.uint8), "fine_labels": [7, 99], "coarse_labels": [0, 1]}
     members = {
         "cifar-100-python/train": pickle.dumps(batch),
@@ -76,7 +66,7 @@ def test_cifar100_has_the_fine_labels(tmp_path):
     np.testing.assert_array_equal(splits.train_labels, [7, 99])
 
 
-def test_images_are_read_by_row_with_labels_in_alphabetical_order(tmp_path):
+def test_images_are_read_by_row_with_labels_in_alphabetical_order(tmp_path, write_tar):
     members = {
         "train/00001_frog.jpg": jpeg((0, 0, 255)),
         "train/00000_truck.jpg": jpeg((255, 0, 0)),
@@ -90,14 +80,14 @@ def test_images_are_read_by_row_with_labels_in_alphabetical_order(tmp_path):
     np.testing.assert_allclose(splits.train_images[:, 0, 5, 5].astype(int), [255, 0, 0], atol=3)
 
 
-def test_members_that_point_elsewhere_are_not_written(batches, tmp_path):
+def test_members_that_point_elsewhere_are_not_written(batches, tmp_path, write_tar):
     files = write_tar(tmp_path / "x.tar.gz", batches | {"../evil": b"", "/tmp/evil": b"", "evil": b""})
     before = set(tmp_path.parent.rglob("*"))
     read_cifar(files, "CIFAR10")
     assert set(tmp_path.parent.rglob("*")) == before
 
 
-def test_a_missing_batch_is_named(batches, tmp_path):
+def test_a_missing_batch_is_named(batches, tmp_path, write_tar):
     del batches["cifar-10-batches-py/data_batch_3"]
     with pytest.raises(
         UserError, match=r"x\.tar\.gz: neither images nor the layout of CIFAR10.*data_batch_3$"
@@ -105,6 +95,6 @@ def test_a_missing_batch_is_named(batches, tmp_path):
         read_cifar(write_tar(tmp_path / "x.tar.gz", batches), "CIFAR10")
 
 
-def test_an_archive_of_something_else_is_refused(tmp_path):
+def test_an_archive_of_something_else_is_refused(tmp_path, write_tar):
     with pytest.raises(UserError, match="neither images nor the layout of CIFAR10"):
         read_cifar(write_tar(tmp_path / "x.tar.gz", {"a": b""}), "CIFAR10")

@@ -3,7 +3,6 @@ import hashlib
 import io
 import os
 import pickle
-import tarfile
 
 import numpy as np
 import pytest
@@ -86,27 +85,21 @@ class Trap:
         return os.mkdir, (str(self.folder),)
 
 
-def test_an_archive_that_is_not_canonical_is_never_unpickled(tmp_path, monkeypatch):
-    with tarfile.open(tmp_path / CIFAR10.filename, "w:gz") as archive:
-        for name in ["data_batch_1", "test_batch", "batches.meta"]:
-            content = pickle.dumps(Trap(tmp_path / "sprung"))
-            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
+def test_an_archive_that_is_not_canonical_is_never_unpickled(tmp_path, monkeypatch, write_tar):
+    trap = pickle.dumps(Trap(tmp_path / "sprung"))
+    names = ("data_batch_1", "test_batch", "batches.meta")
+    write_tar(tmp_path / CIFAR10.filename, {f"cifar-10-batches-py/{name}": trap for name in names})
     monkeypatch.setattr(CIFAR10, "url", f"http://127.0.0.1:9/{CIFAR10.filename}")  # nobody listens there
     with pytest.raises(UserError, match="not the canonical file"):
         prepare("cifar10", tmp_path / "x", tmp_path / "raw", mirrors=[tmp_path.as_uri()])
     assert not (tmp_path / "sprung").exists()
 
 
-def test_a_variant_with_a_class_too_few_is_refused(tmp_path):
+def test_a_variant_with_a_class_too_few_is_refused(tmp_path, write_tar):
     buffer = io.BytesIO()
     Image.new("RGB", (32, 32)).save(buffer, "png")
-    with tarfile.open(tmp_path / "frogs.tar", "w") as archive:
-        for split in ("train", "test"):
-            member = tarfile.TarInfo(f"{split}/0_frog.png")
-            member.size = len(buffer.getvalue())
-            archive.addfile(member, io.BytesIO(buffer.getvalue()))
+    names = ("train/0_frog.png", "test/0_frog.png")
+    write_tar(tmp_path / "frogs.tar", dict.fromkeys(names, buffer.getvalue()))
     files = {"frogs.tar": sha256(tmp_path / "frogs.tar")}
     with pytest.raises(UserError, match="in 1 classes"):
         prepare(

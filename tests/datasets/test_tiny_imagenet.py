@@ -1,5 +1,4 @@
 import io
-import tarfile
 import zipfile
 
 import numpy as np
@@ -67,7 +66,7 @@ def test_the_order_within_the_archive_does_not_matter(members, tmp_path):
     assert_right(read_tiny_imagenet(write_zip(tmp_path / "x.zip", backwards)))
 
 
-def test_the_tree_may_be_split_over_several_archives(members, tmp_path):
+def test_the_tree_may_be_split_over_several_archives(members, tmp_path, write_tar):
     files = {}
     for part in ("train", "val"):
         chosen = {
@@ -75,12 +74,7 @@ def test_the_tree_may_be_split_over_several_archives(members, tmp_path):
             for name, content in members.items()
             if (f"{ROOT}/train" in name) == (part == "train")
         }
-        files[part] = tmp_path / f"{part}.tar.xz"
-        with tarfile.open(files[part], "w:xz") as archive:
-            for name, content in chosen.items():
-                member = tarfile.TarInfo(name)
-                member.size = len(content)
-                archive.addfile(member, io.BytesIO(content))
+        files |= write_tar(tmp_path / f"{part}.tar.xz", chosen)
     assert_right(read_tiny_imagenet(files))
 
 
