@@ -24,10 +24,7 @@ _ACCURACY, _ORDER = 1.0, 0.1
 def frames_disagree(tables: Tables) -> list[Part]:
     """Claim 4, from `subnetworks`: change of accuracies, and of the order of the pruners."""
     accuracy = _complete(tables["subnetworks"])
-    levels = accuracy.groupby("target_compression").size()
-    accuracy = accuracy[
-        accuracy.index.get_level_values("target_compression").isin(levels.index[levels >= _MIN_PRUNERS])
-    ]
+    accuracy = accuracy.groupby("target_compression").filter(lambda level: len(level) >= _MIN_PRUNERS)
     n_levels = accuracy.index.get_level_values("target_compression").nunique()
     missing = (
         ""

@@ -36,8 +36,7 @@ def compression_curve(
 
     Returns:
         One row per compression, in the order given: compression, n_kept, n_active, direct_compression
-        (N / n_kept)
-        and effective_compression (N / n_active; infinite where nothing is active).
+        (N / n_kept) and effective_compression (N / n_active; infinite where nothing is active).
 
     Raises:
         UserError: as for :func:`effective_sparsity.effective_scores`, and compressions below 1.

@@ -40,8 +40,8 @@ class RemoteFile:
     homes: tuple[str, ...] = ()
 
     def __post_init__(self):
-        kind, _, digest = self.checksum.partition(":")
-        length = {"md5": 32, "sha256": 64}.get(kind)
+        digest = self.checksum.partition(":")[2]
+        length = {"md5": 32, "sha256": 64}.get(self.kind)
         if len(digest) != length or set(digest) - set("0123456789abcdef"):
             raise UserError(
                 f"checksum of {self.name}: {self.checksum!r} is neither md5: with 32 nor sha256: with 64 "
@@ -49,6 +49,11 @@ class RemoteFile:
             )
         if self.name in ("", ".", "..") or self.name != Path(self.name).name:
             raise UserError(f"file name {self.name!r}: give a plain name without a folder")
+
+    @property
+    def kind(self) -> str:
+        """Of its checksum: "md5" or "sha256"."""
+        return self.checksum.partition(":")[0]
 
 
 class _UnavailableError(Exception):
@@ -114,7 +119,7 @@ def fetch(file: RemoteFile, folder: Path, mirrors: str | Iterable[str] = ()) -> 
 def _is_right(path: Path, file: RemoteFile) -> bool:
     if not path.is_file():
         return False
-    found = checksum(path, file.checksum.partition(":")[0])
+    found = checksum(path, file.kind)
     if found != file.checksum:
         _log.warning("%s is damaged or another file (%s, expected %s)", path, found, file.checksum)
     return found == file.checksum
@@ -155,17 +160,13 @@ def _fetch_patiently(url: str, file: RemoteFile, partial: Path) -> None:
 
 
 def _fetch_once(url: str, file: RemoteFile, partial: Path) -> None:
-    remote = not url.startswith("file:")
-    kind = file.checksum.partition(":")[0]
-    digest = hashlib.new(kind, usedforsecurity=False)
     with partial.open("wb") as output:
         for chunk in _chunks(url):
-            digest.update(chunk)
             output.write(chunk)
-    found = f"{kind}:{digest.hexdigest()}"
+    found = checksum(partial, file.kind)
     if found != file.checksum:
         reason = f"incomplete or not the canonical file ({found}, expected {file.checksum})"
-        raise _UnavailableError(reason, again=remote)
+        raise _UnavailableError(reason, again=not url.startswith("file:"))
 
 
 def _chunks(url: str):
