@@ -8,7 +8,6 @@ from effective_sparsity.claims.page import page as claims_page
 from effective_sparsity.figures.registry import FIGURES
 from effective_sparsity.figures.tables import reduced_text
 from effective_sparsity.report.content import facts
-from effective_sparsity.storage import replacing
 from effective_sparsity.study.results import Results
 
 # Tables above this size, in bytes, are compressed.
@@ -18,29 +17,30 @@ _COMPRESSED_ABOVE = 100_000
 def publish(folder: Path | str, target: Path | str) -> None:
     """Copy the tables of a study, its figures as SVG with the data drawn, and write README.md to show them.
 
-    Equal results give equal files. What `target` held before is removed.
+    Equal results give equal files. What `target` held before is removed, once the new files are complete.
 
     Args:
         folder: the study's folder, with all tables and figures.
         target: the folder to write.
     """
     folder, target = Path(folder), Path(target)
-    shutil.rmtree(target, ignore_errors=True)
+    part = target.with_name(f".{target.name}")
+    shutil.rmtree(part, ignore_errors=True)
     for pattern in ("tables/*.csv", "tables/*.json", "figures/*.svg", "figures/*.csv"):
         for path in sorted(folder.glob(pattern)):
-            _copy(path, target / path.relative_to(folder))
-    with replacing(target / "README.md") as temporary:
-        temporary.write_text(_page(Results(target)))
+            _copy(path, part / path.relative_to(folder))
+    (part / "README.md").write_text(_page(Results(part)))
+    shutil.rmtree(target, ignore_errors=True)
+    part.replace(target)
 
 
 def _copy(path: Path, copy: Path) -> None:
+    copy.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".csv" and path.stat().st_size > _COMPRESSED_ABOVE:
         # Without the time and the name of the file, which would make equal tables unequal files.
-        with replacing(f"{copy}.gz") as temporary:
-            temporary.write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+        Path(f"{copy}.gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
     else:
-        with replacing(copy) as temporary:
-            shutil.copyfile(path, temporary)
+        shutil.copyfile(path, copy)
 
 
 def _page(results: Results) -> str:
