@@ -4,7 +4,6 @@ import torch
 
 from effective_sparsity import datasets
 from effective_sparsity.pruning.pruners import PRUNERS
-from effective_sparsity.pruning.ranking import Priorities
 from effective_sparsity.pruning.ranking_file import ONE_SHOT, RankingFile, save_rankings
 from effective_sparsity.pruning.rankings import inputs_of
 from effective_sparsity.study.cards import job_device
@@ -26,6 +25,6 @@ with job_log(snakemake.log[0]):
 
     def priorities_at(level):
         borrowed = RankingFile(files[pruner.borrows])[level].layers if pruner.borrows else None
-        return Priorities.of(pruner.scores(inputs.having(compression=levels[level], borrowed=borrowed)))
+        return pruner.priorities(inputs.having(compression=levels[level], borrowed=borrowed))
 
     save_rankings(snakemake.output[0], list(levels), map(priorities_at, levels))

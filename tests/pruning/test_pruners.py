@@ -1,14 +1,17 @@
 """Every pruner gives every weight a place in one order."""
 
+from collections import Counter
 from functools import cache
 
 import numpy as np
 import pytest
+import torch
 
 from effective_sparsity.connectivity import Connectivity
 from effective_sparsity.connectivity.vectors import flatten
+from effective_sparsity.errors import UserError
 from effective_sparsity.pruning.orders import at_random
-from effective_sparsity.pruning.pruners import PRUNERS
+from effective_sparsity.pruning.pruners import PAPER, PRUNERS, Pruner
 from effective_sparsity.pruning.rank import rank
 
 SUITABLE = [name for name, pruner in PRUNERS.items() if not pruner.convolutional_only]
@@ -28,10 +31,9 @@ def ranking_of(inputs):
     return ranking
 
 
-def test_the_paper_s_fifteen_pruners_are_there_and_those_beyond_it_are_marked():
-    beyond = [name for name, pruner in PRUNERS.items() if not pruner.paper]
-    assert beyond == ["random-smart-ratio", "grasp"]
-    assert len(PRUNERS) == 15 + len(beyond)
+def test_the_paper_s_fifteen_pruners_are_there():
+    kinds = Counter(name.partition("-")[0] for name in PAPER)
+    assert kinds == {"random": 6, "magnitude": 5, "lamp": 1, "snip": 2, "synflow": 1}
 
 
 @pytest.mark.parametrize("name", SUITABLE)
@@ -77,3 +79,28 @@ def test_magnitude_pruners_read_the_trained_weights(inputs, ranking_of):
     kept = ranking.kept(ranking.threshold("direct", 10))
     magnitudes = np.abs(flatten(inputs.trained))
     assert magnitudes[flatten(kept)].min() >= magnitudes[~flatten(kept)].max()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"fc2.weight": None}, r"its scores of fc2.weight are NoneType; .* array of shape \(100, 300\)"),
+        ({"fc2.weight": np.ones((300, 100))}, r"ndarray of shape \(300, 100\); .* shape \(100, 300\)"),
+        ({"fc2.weight": torch.ones(100, 300)}, r"are Tensor of shape \(100, 300\); return a NumPy array"),
+        ({"fc2.bias": np.ones(100)}, "fc2.bias cannot be pruned; return scores for fc1.weight, fc2.weight, "),
+        ({"fc2.weight": np.full((100, 300), np.nan)}, "scores of fc2.weight: 30000 are NaN"),
+    ],
+)
+def test_scores_that_are_not_one_number_for_each_weight_are_refused(inputs, changes, message):
+    def careless(inputs):
+        return inputs.weights | changes
+
+    with pytest.raises(UserError, match=message):
+        Pruner(careless).priorities(inputs)
+
+
+def test_layers_may_be_scored_in_any_order(inputs):
+    backwards = Pruner(lambda inputs: dict(reversed(inputs.weights.items()))).priorities(inputs)
+    forwards = Pruner(lambda inputs: inputs.weights).priorities(inputs)
+    assert list(backwards.layers) == list(inputs.weights)
+    assert all(np.array_equal(backwards.layers[name], forwards.layers[name]) for name in inputs.weights)

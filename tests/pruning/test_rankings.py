@@ -58,7 +58,7 @@ def study(inputs, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(saliencies, "SYNFLOW_STEPS", 3)
         lent = [
-            Priorities.of(PRUNERS["synflow"].scores(inputs.having(compression=compression)))
+            PRUNERS["synflow"].priorities(inputs.having(compression=compression))
             for compression in LEVELS.values()
         ]
     save_rankings(folder / "synflow", list(LEVELS), lent)

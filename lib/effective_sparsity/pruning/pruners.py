@@ -1,6 +1,6 @@
 """The pruners of the study (no torch until one of them runs).
 
-A new pruner is a function from `Inputs` to scores, and one entry in `PRUNERS`.
+A new pruner is a function from `Inputs` to scores, and an entry in `PRUNERS`; `PAPER` has those of the paper.
 """
 
 from collections.abc import Callable
@@ -8,11 +8,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
 
+import numpy as np
+
 from effective_sparsity.datasets.store import Dataset
+from effective_sparsity.errors import UserError
 from effective_sparsity.networks.registry import Network
 from effective_sparsity.pruning import allocations
 from effective_sparsity.pruning.magnitude import lamp, magnitude
 from effective_sparsity.pruning.orders import Layers, at_random, by_score, redistribute
+from effective_sparsity.pruning.ranking import Priorities
 
 # Of the pruners that take gradients: samples of a minibatch, and minibatches or steps of a pruner.
 MINIBATCH = 128
@@ -75,13 +79,13 @@ class Pruner:
     """A ranking method.
 
     Attributes:
-        scores: from `Inputs` to a score for every prunable weight; larger is kept longer.
+        scores: from `Inputs` to a score for every prunable weight; larger is kept longer, +inf always, -inf
+            never.
         needs_data, needs_trained: which inputs it reads beside the initial weights.
         borrows: name of the pruner whose layerwise quotas it uses.
         iterative: whether its ranking depends on the target compression.
         convolutional_only: whether it is undefined for networks without convolutions.
         needs_loss: whether it depends on the loss that `snip_loss` chooses.
-        paper: whether it is one of the paper's fifteen.
     """
 
     scores: Callable[[Inputs], Layers]
@@ -91,12 +95,34 @@ class Pruner:
     iterative: bool = False
     convolutional_only: bool = False
     needs_loss: bool = False
-    paper: bool = True
 
     @property
     def costly(self) -> bool:
         """Whether its scores take gradients, so that its rankings are stored rather than made again."""
         return self.needs_data or (self.iterative and not self.borrows)
+
+    def priorities(self, inputs: Inputs) -> Priorities:
+        """The order in which it keeps the weights.
+
+        Raises:
+            UserError: its scores are not one number for each prunable weight.
+        """
+        scores = self.scores(inputs)
+        for name, weight in inputs.weights.items():
+            score = scores.get(name)
+            if not isinstance(score, np.ndarray) or score.shape != weight.shape:
+                shape = getattr(score, "shape", None)
+                found = type(score).__name__ + (f" of shape {tuple(shape)}" if shape is not None else "")
+                raise UserError(
+                    f"pruner {self.scores.__name__}: its scores of {name} are {found}; return a NumPy array "
+                    f"of shape {weight.shape}"
+                )
+        if foreign := set(scores) - set(inputs.weights):
+            raise UserError(
+                f"pruner {self.scores.__name__}: {', '.join(sorted(foreign))} cannot be pruned; return "
+                f"scores for {', '.join(inputs.weights)} alone"
+            )
+        return Priorities.of({name: scores[name] for name in inputs.weights})
 
 
 def _random(allocation: allocations.Allocation, **facts) -> Pruner:
@@ -133,7 +159,8 @@ def _saliency(function: str, **facts) -> Pruner:
     return Pruner(scores, **facts)
 
 
-PRUNERS: dict[str, Pruner] = {
+# The fifteen of the paper.
+PAPER: dict[str, Pruner] = {
     "random-uniform": _random(allocations.uniform),
     "random-uniform-plus": _random(allocations.uniform_plus, convolutional_only=True),
     "random-erk": _random(allocations.erk),
@@ -149,6 +176,8 @@ PRUNERS: dict[str, Pruner] = {
     "snip": _saliency("snip", needs_data=True, needs_loss=True),
     "snip-iterative": _saliency("snip_iterative", needs_data=True, needs_loss=True, iterative=True),
     "synflow": _saliency("synflow", iterative=True),
-    "random-smart-ratio": Pruner(_random_with_smart_ratios, convolutional_only=True, paper=False),
-    "grasp": _saliency("grasp", needs_data=True, paper=False),
+}
+PRUNERS: dict[str, Pruner] = PAPER | {
+    "random-smart-ratio": Pruner(_random_with_smart_ratios, convolutional_only=True),
+    "grasp": _saliency("grasp", needs_data=True),
 }

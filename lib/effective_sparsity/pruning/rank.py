@@ -2,9 +2,9 @@
 
 from effective_sparsity.connectivity import Connectivity
 from effective_sparsity.pruning.pruners import Inputs, Pruner
-from effective_sparsity.pruning.ranking import Priorities, Ranking
+from effective_sparsity.pruning.ranking import Ranking
 
 
 def rank(pruner: Pruner, inputs: Inputs, connectivity: Connectivity) -> Ranking:
     """The ranking of `pruner` for `inputs`; `connectivity` is that of the network."""
-    return Priorities.of(pruner.scores(inputs)).ranking(connectivity)
+    return pruner.priorities(inputs).ranking(connectivity)

@@ -74,4 +74,4 @@ class Rankings:
         if self._stored:
             return self._stored[level]
         borrowed = self._lender[level].layers if self._lender else None
-        return Priorities.of(self._pruner.scores(self._inputs.having(borrowed=borrowed)))
+        return self._pruner.priorities(self._inputs.having(borrowed=borrowed))

@@ -20,7 +20,7 @@ from effective_sparsity.datasets.fetch import list_mirrors
 from effective_sparsity.datasets.registry import SOURCES
 from effective_sparsity.errors import UserError
 from effective_sparsity.networks.registry import NETWORKS, Network
-from effective_sparsity.pruning.pruners import PRUNERS
+from effective_sparsity.pruning.pruners import PAPER, PRUNERS
 from effective_sparsity.pruning.ranking import Criterion
 from effective_sparsity.training.execution import Choice, Precision
 
@@ -206,11 +206,8 @@ class StudyConfig(_Section):
         """Pruners that the study compares on `architecture`, dense training not among them."""
         asked = self.architectures[architecture].pruners or self.pruners
         if asked in ("all", "paper"):
-            return [
-                name
-                for name, pruner in PRUNERS.items()
-                if (pruner.paper or asked == "all") and not self._unsuitable(name, architecture)
-            ]
+            named = PAPER if asked == "paper" else PRUNERS
+            return [name for name in named if not self._unsuitable(name, architecture)]
         for name in asked:
             _known(name, PRUNERS, "pruner")
             if reason := self._unsuitable(name, architecture):
