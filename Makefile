@@ -8,6 +8,12 @@ MIRRORS ?=
 REFERENCE ?= $(wildcard studies/reference/*.yaml)
 STUDY ?= default
 
+ifneq ($(CONFIG),)
+ifeq ($(wildcard $(CONFIG)),)
+$(error CONFIG=$(CONFIG): there is no such file; name a study, such as CONFIG=studies/curves.yaml)
+endif
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help environment study reference test lint archive clean
 
@@ -34,6 +40,8 @@ lint: .venv/complete  ## Check the style of the library and of the workflow
 	.venv/bin/snakemake --lint
 
 archive:  ## Pack the code at this commit and the results of STUDY (default) into STUDY.tar.gz, for a paper's appendix
+	@test -d results/$(STUDY) || \
+	  { echo "STUDY=$(STUDY): there is no folder results/$(STUDY); name a study that has run" >&2; exit 1; }
 	git archive --prefix=$(STUDY)/ --output=$(STUDY).tar HEAD
 	tar --append --file=$(STUDY).tar --transform='s,^,$(STUDY)/,' --exclude='*/seed-*' --exclude='*/.work' \
 	  --exclude='*.damaged' results/$(STUDY)
