@@ -2,9 +2,11 @@
 
 import argparse
 import importlib
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import is_zipfile
 
 from effective_sparsity.errors import UserError
 
@@ -48,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         default="effective",
         help="count kept or active weights",
     )
-    prune.add_argument("--seed", type=int, default=0, help="of random pruners")
+    prune.add_argument("--seed", type=_seed, default=0, help="of random pruners")
     prune.add_argument("--masks", type=Path, required=True, help="safetensors file to write the masks to")
     prune.add_argument(
         "--output", type=Path, required=True, help="safetensors file to write the pruned checkpoint to"
@@ -66,10 +68,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _shape(text: str) -> tuple[int, ...]:
-    shape = tuple(int(size) for size in text.split(","))
-    if min(shape) < 1:
-        raise ValueError(text)
-    return shape
+    if not re.fullmatch(r"0*[1-9]\d*(,0*[1-9]\d*)*", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no shape; give the sizes of one sample, such as 3,32,32"
+        )
+    return tuple(map(int, text.split(",")))
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed; give a whole number of at least 0")
+    return int(text)
 
 
 def _measure(options: argparse.Namespace) -> None:
@@ -105,13 +114,18 @@ def _prune(options: argparse.Namespace) -> None:
         raise UserError(f"--compression {options.compression:g} is impossible; give at least 1")
     model = _load(options.model, options.checkpoint)
     connectivity = Connectivity(model, options.input_shape)
-    weights = {name: model.get_parameter(name).detach().cpu().numpy() for name in connectivity.shapes}
+    # NumPy has no bfloat16.
+    weights = {
+        name: model.get_parameter(name).detach().cpu().double().numpy() for name in connectivity.shapes
+    }
+    if not weights:
+        raise UserError(f"{options.model} has no linear or convolution layer, so there is nothing to prune")
     inputs = Inputs(
         network=None, initial=weights, prunable=tuple(weights), seed=options.seed, trained=weights
     )
     ranking = rank(usable[options.pruner], inputs, connectivity)
     threshold = ranking.threshold(options.criterion, options.compression)
-    if threshold is None:
+    if threshold is None or threshold > ranking.n_weights:
         raise UserError(
             f"{options.pruner} cannot reach {options.criterion} compression {options.compression:g} on this "
             "model; give a smaller one"
@@ -149,6 +163,8 @@ def _read_program(path: Path):
 
     if not path.is_file():
         raise UserError(f"there is no file {path}; write it with torch.export.save")
+    if not is_zipfile(path):  # of which PyTorch would log a traceback
+        raise UserError(f"{path} is not a torch.export file; write it with torch.export.save")
     try:
         return torch.export.load(path).module()
     except (RuntimeError, ValueError, OSError) as error:
@@ -167,7 +183,13 @@ def _call(module: str, function: str):
         raise UserError(
             f"{module}:{function} cannot be imported ({error}); check the name and the folder"
         ) from error
-    model = build()
+    try:
+        model = build()
+    except Exception as error:  # whatever the user's function does
+        raise UserError(
+            f"{module}:{function}() fails ({type(error).__name__}: {error}); it is called without "
+            f"arguments and must return the model"
+        ) from error
     if not isinstance(model, torch.nn.Module):
         raise UserError(
             f"{module}:{function} returned {type(model).__name__}; it must return a torch.nn.Module"

@@ -19,8 +19,16 @@ def build():
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 3))
 
+SHAPE = 4
+
 def number():
     return 3
+
+def of_depth(depth):
+    return build()
+
+def activation():
+    return nn.ReLU()
 """
 
 
@@ -85,35 +93,64 @@ def test_prune_reaches_the_target_and_writes_masks_and_checkpoint(folder, pruner
         (["measure", "own_networks:missing"], "own_networks:missing cannot be imported"),
         (["measure", "own_networks:number"], "returned int; it must return a torch.nn.Module"),
         (["measure", "own_networks"], "neither a .pt2 file nor module:function"),
+        (["measure", "own_networks:of_depth"], "of_depth() fails (TypeError: of_depth() missing 1 required"),
+        (["measure", "own_networks:SHAPE"], "SHAPE() fails (TypeError: 'int' object is not callable)"),
+        (["measure", "own_networks:activation"], "no linear or convolution operation"),
         (["measure", "absent.pt2"], "there is no file absent.pt2"),
+        (["measure", "text.pt2"], "text.pt2 is not a torch.export file; write it"),
+        (["measure", "own_networks:build", "--csv", "absent/table.csv"], "absent"),
         (["measure", "own_networks:build", "--checkpoint", "own_networks.py"], "cannot be read"),
         (["measure", "own_networks:build", "--checkpoint", "other.safetensors"], "does not fit the model"),
         (
             ["prune", "own_networks:build", "--pruner", "snip"],
             "not one of those without data: random-uniform",
         ),
+        (["prune", "own_networks:activation", "--pruner", "random-igq"], "no linear or convolution layer"),
+        (
+            ["prune", "own_networks:build", "--pruner", "lamp", "--checkpoint", "nan.safetensors"],
+            "scores of 0.weight: 36 are NaN",
+        ),
+        (
+            ["prune", "own_networks:build", "--pruner", "random-igq", "--compression", "1000"],
+            "random-igq cannot reach effective compression 1000 on this model; give a smaller one",
+        ),
     ],
 )
 def test_mistakes_are_reported_in_one_line_with_exit_code_2(folder, capsys, arguments, message):
     save_file({"other": torch.zeros(1)}, "other.safetensors")
+    save_file(build().state_dict() | {"0.weight": torch.full((4, 1, 3, 3), torch.nan)}, "nan.safetensors")
+    (folder / "text.pt2").write_text("text")
     if arguments[0] == "prune":
-        arguments = [
-            *arguments,
-            "--compression",
-            "2",
-            "--masks",
-            "m.safetensors",
-            "--output",
-            "p.safetensors",
-        ]
+        written = ["--masks", "m.safetensors", "--output", "p.safetensors"]
+        arguments = ["prune", "--compression", "2", *written, *arguments[1:]]
     assert main([*arguments, *SHAPE]) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
 
 
-def test_shape_that_is_no_shape_is_refused(folder, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["measure", "--input-shape", "3,x"],
+            "--input-shape: '3,x' is no shape; give the sizes of one sample",
+        ),
+        (["measure", "--input-shape", "0"], "--input-shape: '0' is no shape; give the sizes of one sample"),
+        (["prune", *SHAPE, "--seed", "-1"], "--seed: '-1' is no seed; give a whole number of at least 0"),
+    ],
+)
+def test_options_that_cannot_be_read_are_refused(folder, capsys, arguments, message):
     with pytest.raises(SystemExit) as refused:
-        main(["measure", "own_networks:build", "--input-shape", "3,x"])
+        main([*arguments, "own_networks:build"])
     assert refused.value.code == 2
-    assert "--input-shape" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
+
+
+def test_prune_reads_weights_of_any_precision(folder):
+    (folder / "own_networks.py").write_text(MODULE + "\ndef half():\n    return build().bfloat16()\n")
+    written = ["--masks", "masks.safetensors", "--output", "pruned.safetensors"]
+    assert (
+        main(["prune", "own_networks:half", *SHAPE, "--pruner", "lamp", "--compression", "2", *written]) == 0
+    )
+    assert load_file("pruned.safetensors")["0.weight"].dtype == torch.bfloat16

@@ -45,3 +45,9 @@ def test_compression_below_one_is_refused(compression):
     scores = {"0.weight": torch.rand(6, 8)}
     with pytest.raises(UserError, match="at least 1"):
         es.compression_curve(network(), scores, (8,), [compression])
+
+
+@pytest.mark.parametrize("compressions", [10, None, ["ten"], [None]])
+def test_compressions_that_are_no_numbers_are_refused(compressions):
+    with pytest.raises(UserError, match="; give a list of numbers"):
+        es.compression_curve(network(), {"0.weight": torch.rand(6, 8)}, (8,), compressions)

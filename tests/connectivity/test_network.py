@@ -287,10 +287,12 @@ def test_mixed_parameters_are_refused():
     [
         ({"1.weight": torch.ones(2, 2)}, "no parameter '1.weight'; its weights are 0.weight"),
         ({"0.bias": torch.ones(2)}, "'0.bias' is not the weight of a linear or convolution operation"),
-        ({"0.weight": torch.ones(4)}, r"shape \(4,\); give one score per weight, shape \(2, 2\)"),
+        ({"0.weight": torch.ones(4)}, r"shape \(4,\); give one number per weight, shape \(2, 2\)"),
         ({"0.weight": torch.full((2, 2), torch.nan)}, "'0.weight' hold NaN"),
         ({"0.weight": torch.ones(2, 2, dtype=torch.complex64)}, "dtype torch.complex64"),
         ({}, "no scores were given"),
+        (None, "scores and masks are dicts from parameter name to tensor, not NoneType"),
+        ({"0.weight": "large"}, "'0.weight' is str; give a tensor or a NumPy array"),
     ],
 )
 def test_bad_scores_are_refused_with_the_cure(scores, message):
@@ -308,6 +310,40 @@ def test_mixed_dtypes_are_refused():
 def test_masks_must_be_boolean():
     with pytest.raises(UserError, match=r"'weight' has dtype torch\.float32; use bool"):
         es.effective_masks(nn.Linear(2, 2), {"weight": torch.ones(2, 2)}, (2,))
+
+
+def test_flops_are_those_of_known_masks():
+    connectivity = Connectivity(nn.Linear(2, 2), (2,))
+    assert connectivity.flops({"weight": torch.tensor([[True, False], [True, True]])}) == {"weight": 6}
+    with pytest.raises(UserError, match=r"no parameter 'fc\.weight'; its weights are weight"):
+        connectivity.flops({"fc.weight": torch.ones(2, 2, dtype=torch.bool)})
+    with pytest.raises(UserError, match="use bool"):
+        connectivity.flops({"weight": torch.ones(2, 2)})
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("resnet18", "the model is str; give a torch.nn.Module"),
+        (nn.Linear, "the model is type; give a torch.nn.Module"),
+        ({"weight": torch.ones(2, 2)}, "the model is dict; give a torch.nn.Module"),
+        (nn.LazyLinear(3), "lazy layers without weights; run it once"),
+        (nn.ReLU(), "no linear or convolution operation, so there is nothing to prune"),
+        (nn.Sequential(), "no linear or convolution operation, so there is nothing to prune"),
+    ],
+)
+def test_what_is_no_model_or_has_no_weights_is_refused(model, message):
+    with pytest.raises(UserError, match=message):
+        es.effective_scores(model, {"weight": torch.ones(2, 2)}, (2,))
+
+
+@pytest.mark.parametrize("shape", [2, "2", (2.0,), (-2,), {"weight": torch.ones(2, 2)}, None])
+def test_what_is_no_input_shape_is_refused(shape):
+    with pytest.raises(
+        UserError, match="is no shape; give the sizes of one sample without the batch"
+    ) as error:
+        Connectivity(nn.Linear(2, 2), shape)
+    assert "\n" not in str(error.value)
 
 
 def test_input_shape_that_does_not_fit_is_refused():

@@ -15,7 +15,7 @@ from effective_sparsity.pruning.ranking import Priorities
 from effective_sparsity.pruning.ranking_file import save_rankings
 from effective_sparsity.storage import save_tensors
 from effective_sparsity.study.config import read_config
-from effective_sparsity.study.disk import Footprint, disk_use
+from effective_sparsity.study.disk import Footprint, disk_use, main
 from effective_sparsity.study.plan import Plan
 from effective_sparsity.training.files import save_trained
 from effective_sparsity.training.result import Trained, history_table
@@ -102,3 +102,22 @@ def test_the_paper_s_study_fits_60_gigabytes(root):
     printed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
     (line,) = (line for line in printed.splitlines() if line.startswith("all "))
     assert float(line.split()[-1]) < 60
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "mine.yaml cannot be read ([Errno 2] No such file or directory"),
+        ("study: [", "mine.yaml cannot be read (while parsing"),
+        ("study: mine", "architectures: missing"),
+    ],
+)
+def test_a_file_that_is_no_study_is_one_line(content, message, tmp_path, monkeypatch, capsys):
+    if content:
+        (tmp_path / "mine.yaml").write_text(content)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["disk", "mine.yaml"])
+    assert main() == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1

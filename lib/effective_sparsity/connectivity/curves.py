@@ -43,7 +43,10 @@ def compression_curve(
     """
     import pandas  # here, because most of those who need connectivity need no tables
 
-    compressions = [float(c) for c in compressions]
+    try:
+        compressions = [float(c) for c in compressions]
+    except (TypeError, ValueError):
+        raise UserError(f"compressions are {compressions!r}; give a list of numbers") from None
     if bad := [c for c in compressions if not c >= 1]:
         raise UserError(f"compression {bad[0]} is impossible; give compressions of at least 1")
     connectivity = Connectivity(model, input_shape)

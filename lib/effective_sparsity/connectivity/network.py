@@ -101,20 +101,19 @@ class Connectivity:
 
     def effective_masks(self, masks: "Mapping[str, Given]") -> "dict[str, Given]":
         """See :func:`effective_masks`."""
-        masks = given(masks)
-        for name, mask in masks.items():
-            if str(mask.dtype).removeprefix("torch.") != "bool":
-                raise UserError(
-                    f"mask {name!r} has dtype {mask.dtype}; use bool, True where the weight is kept"
-                )
-        return self.effective_scores(masks)
+        return self.effective_scores(_masks(masks))
 
     def flops(self, masks: "Mapping[str, Given]") -> dict[str, int]:
         """Floating point operations of one sample with the weights of boolean masks: two per weight and use.
 
         A convolution uses a weight once per output position, padding included.
+
+        Raises:
+            UserError: as for :func:`effective_masks`.
         """
-        arrays = {name: as_array(mask) for name, mask in given(masks).items()}
+        masks = _masks(masks)
+        self.check(masks)
+        arrays = {name: as_array(mask) for name, mask in masks.items()}
         counts = dict.fromkeys(arrays, 0)
         for step in self._graph.steps:
             if step.weight and step.weight.parameter in arrays:
@@ -127,8 +126,10 @@ class Connectivity:
         """The order of the scores.
 
         Raises:
-            UserError: unknown names, wrong shapes, mixed dtypes, or NaN.
+            UserError: a network without weights, unknown names, wrong shapes, mixed dtypes, or NaN.
         """
+        if not (self.shapes or self._parameters.entangled):
+            raise UserError("the model has no linear or convolution operation, so there is nothing to prune")
         if not scores:
             raise UserError(
                 "no scores were given; give at least one weight, such as " + ", ".join([*self.shapes][:3])
@@ -143,6 +144,14 @@ class Connectivity:
             if order.floating and (score != score).any():
                 raise UserError(f"scores of {name!r} hold NaN; rank such weights lowest with -inf")
         return order
+
+
+def _masks(masks: "Mapping[str, Given]") -> "dict[str, Given]":
+    masks = given(masks)
+    for name, mask in masks.items():
+        if str(mask.dtype).removeprefix("torch.") != "bool":
+            raise UserError(f"mask {name!r} has dtype {mask.dtype}; use bool, True where the weight is kept")
+    return masks
 
 
 @dataclass(frozen=True)
@@ -179,7 +188,7 @@ class _Parameters:
             )
         if shape != usable[name]:
             raise UserError(
-                f"scores of {name!r} have shape {shape}; give one score per weight, shape {usable[name]}"
+                f"{name!r} was given in shape {shape}; give one number per weight, shape {usable[name]}"
             )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from effective_sparsity.connectivity.orders import Order
+from effective_sparsity.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,9 +15,18 @@ if TYPE_CHECKING:
 
 
 def given(scores: "Mapping[str, Given]") -> "dict[str, Given]":
-    """The scores, with PyTorch tensors made of what is neither of the two."""
+    """The scores, with PyTorch tensors made of what is neither of the two.
+
+    Raises:
+        UserError: they are no mapping, or of some no tensor can be made.
+    """
+    if not isinstance(scores, Mapping):
+        raise UserError(
+            f"scores and masks are dicts from parameter name to tensor, not {type(scores).__name__}"
+        )
     return {
-        name: score if isinstance(score, np.ndarray) else _tensor(score) for name, score in scores.items()
+        name: score if isinstance(score, np.ndarray) else _tensor(name, score)
+        for name, score in scores.items()
     }
 
 
@@ -45,7 +55,10 @@ def as_array(mask: "Given") -> np.ndarray:
     return mask if isinstance(mask, np.ndarray) else mask.detach().cpu().numpy()
 
 
-def _tensor(scores) -> "Tensor":
+def _tensor(name: str, scores) -> "Tensor":
     import torch
 
-    return torch.as_tensor(scores)
+    try:
+        return torch.as_tensor(scores)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{name!r} is {type(scores).__name__}; give a tensor or a NumPy array") from error

@@ -7,6 +7,7 @@ through views into pure ones. torch.export reads the same operations, but takes 
 """
 
 import contextlib
+import operator
 import sys
 import weakref
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, functionalize
+from torch.nn.parameter import UninitializedParameter
 from torch.utils._pytree import tree_leaves, tree_map
 
 from effective_sparsity.connectivity.aten import interpret
@@ -38,6 +40,11 @@ def trace(model: nn.Module, input_shape: Sequence[int]) -> tuple[Graph, dict[str
     Raises:
         UserError: the model does not run on such an input, or an operation is not understood.
     """
+    if not isinstance(model, nn.Module):
+        raise UserError(f"the model is {type(model).__name__}; give a torch.nn.Module")
+    if any(isinstance(parameter, UninitializedParameter) for parameter in model.parameters()):
+        raise UserError("the model has lazy layers without weights; run it once on a batch before")
+    input_shape = _checked(input_shape)
     parameters = dict(model.named_parameters())
     like = next((p for p in parameters.values() if p.is_floating_point()), torch.empty(0))
     sample = torch.zeros((1, *input_shape), dtype=like.dtype, device=like.device)
@@ -70,6 +77,19 @@ def trace(model: nn.Module, input_shape: Sequence[int]) -> tuple[Graph, dict[str
     if not values:
         raise UserError("no output of the model depends on its input; return tensors from forward()")
     return recorder.draft.graph(values), recorder.draft.entangled
+
+
+def _checked(input_shape: Sequence[int]) -> tuple[int, ...]:
+    try:
+        shape = tuple(map(operator.index, input_shape))
+    except TypeError:
+        shape = (-1,)
+    if any(size < 0 for size in shape):
+        raise UserError(
+            f"input_shape {input_shape!r} is no shape; give the sizes of one sample without the batch, such "
+            "as (3, 32, 32)"
+        )
+    return shape
 
 
 class _Traced(Tensor):

@@ -29,7 +29,7 @@ def main() -> int:
                     options.folder / name,
                 )
                 print(f"  {name}")
-    except UserError as error:
+    except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

@@ -25,5 +25,5 @@ def _lamp(weight: np.ndarray) -> np.ndarray:
     # Sums run from the largest down: each weight is divided by itself and all before it in this order.
     scores = np.empty_like(squares)
     sums = np.cumsum(squares[largest_first])
-    scores[largest_first] = np.divide(squares[largest_first], sums, out=np.zeros_like(sums), where=sums > 0)
+    scores[largest_first] = np.divide(squares[largest_first], sums, out=np.zeros_like(sums), where=sums != 0)
     return scores.reshape(weight.shape)

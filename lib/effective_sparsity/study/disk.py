@@ -4,12 +4,14 @@ python -m effective_sparsity.study.disk studies/paper.yaml
 """
 
 import argparse
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from effective_sparsity.connectivity.curves import n_at_compression
+from effective_sparsity.errors import UserError
 from effective_sparsity.networks.registry import Network
 from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.study.config import StudyConfig, read_config
@@ -112,17 +114,26 @@ def _trained(footprint: Footprint, keys: dict, recipe: Recipe) -> int:
     return footprint.trained_bytes(n_kept, recipe.steps // recipe.evaluate_every + 1)
 
 
-def main() -> None:
+def main() -> int:
     """Print the gigabytes of a study by architecture and kind."""
-    parser = argparse.ArgumentParser(description="How much disk a study takes.")
+    parser = argparse.ArgumentParser(
+        prog="python -m effective_sparsity.study.disk",
+        description="How much disk a study takes. Run it in the project's folder, as Snakemake.",
+    )
     parser.add_argument("study", help="study file, such as studies/paper.yaml")
-    study = read_config(with_included({"include": parser.parse_args().study}, Path.cwd()))
+    options = parser.parse_args()
+    try:
+        study = read_config(with_included({"include": options.study}, Path.cwd()))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     footprints = {name: Footprint.of(study.network(name)) for name in study.architectures}
     table = disk_use(study, footprints).set_index("architecture") / 1e9
     table.loc["all"] = table.sum()
     table["together"] = table.sum(axis=1)
     print(f"{table.to_string(float_format='%.2f')}\nGB (1e9 bytes)")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
