@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from effective_sparsity.errors import UserError
+from effective_sparsity.errors import DamagedFileError, UserError
 from effective_sparsity.figures.registry import FIGURES
 from effective_sparsity.figures.save import save
 from effective_sparsity.study.results import Results
@@ -29,6 +29,9 @@ def main() -> int:
                     options.folder / name,
                 )
                 print(f"  {name}")
+    except DamagedFileError as error:
+        print(f"error: {error.finding}; copy or publish that folder again", file=sys.stderr)
+        return 2
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
