@@ -312,4 +312,4 @@ def test_a_mistake_in_the_configuration_is_one_line(fresh):
     errors = [
         line for line in done.stderr.splitlines() if not line.startswith("Using workflow specific profile")
     ]
-    assert errors == ["Error: config: unknown pruner 'synflo'; did you mean synflow?"]
+    assert errors == ["Error: config: pruners: unknown pruner 'synflo'; did you mean synflow?"]

@@ -89,7 +89,7 @@ class DatasetConfig(_Section):
                 f"image_folder, size and classes"
             )
         if self.variant_of is not None:
-            _known(self.variant_of, SOURCES, "data set")
+            _known(self.variant_of, SOURCES, "data set", "variant_of")
         return self
 
     @property
@@ -162,7 +162,7 @@ class StudyConfig(_Section):
         match config:
             case {"only": [str(), *_] as names, "architectures": {**architectures}}:
                 for name in names:
-                    _known(str(name), architectures, "architecture")
+                    _known(str(name), architectures, "architecture", "only")
                 return {**config, "architectures": {name: architectures[name] for name in names}}
         return config
 
@@ -176,21 +176,20 @@ class StudyConfig(_Section):
             if name in SOURCES:
                 raise ValueError(f"datasets.{name}: a registered data set; give yours another name")
         for architecture in self.architectures:
-            _known(architecture, NETWORKS, "architecture")
+            _known(architecture, NETWORKS, "architecture", "architectures")
             self._check_fit(architecture)
             self.pruners_of(architecture)
             self.levels_of(architecture)
         return self
 
     def _check_fit(self, architecture: str) -> None:
-        name = self.architectures[architecture].dataset
+        name, key = self.architectures[architecture].dataset, f"architectures.{architecture}.dataset"
         datasets = {**self.datasets, **SOURCES}
-        dataset = datasets[_known(name, datasets, "data set")]
+        dataset = datasets[_known(name, datasets, "data set", key)]
         network = NETWORKS[architecture]
         if network.input_shape != dataset.shape:
             raise ValueError(
-                f"architectures.{architecture}.dataset: {name} has images {dataset.shape}, "
-                f"{architecture} takes {network.input_shape}"
+                f"{key}: {name} has images {dataset.shape}, {architecture} takes {network.input_shape}"
             )
         if self.engine == "packed" and network.layers is None:
             able = ", ".join(name for name, network in NETWORKS.items() if network.layers is not None)
@@ -204,21 +203,22 @@ class StudyConfig(_Section):
 
     def pruners_of(self, architecture: str) -> list[str]:
         """Pruners that the study compares on `architecture`, dense training not among them."""
-        asked = self.architectures[architecture].pruners or self.pruners
+        own = self.architectures[architecture].pruners
+        asked, key = (own, f"architectures.{architecture}.pruners") if own else (self.pruners, "pruners")
         if asked in ("all", "paper"):
             named = PAPER if asked == "paper" else PRUNERS
             return [name for name in named if not self._unsuitable(name, architecture)]
         for name in asked:
-            _known(name, PRUNERS, "pruner")
+            _known(name, PRUNERS, "pruner", key)
             if reason := self._unsuitable(name, architecture):
                 raise ValueError(
-                    f"pruners: {name} {reason}; leave it out, or give architectures.{architecture} its own "
+                    f"{key}: {name} {reason}; leave it out, or give architectures.{architecture} its own "
                     f"pruners"
                 )
         if not asked:
-            raise ValueError(f"pruners: none for {architecture}; give at least one")
+            raise ValueError(f"{key}: none for {architecture}; give at least one")
         if len(set(asked)) < len(asked):
-            raise ValueError(f"pruners: {asked} has duplicates; list each once")
+            raise ValueError(f"{key}: {asked} has duplicates; list each once")
         return list(asked)
 
     def _unsuitable(self, pruner: str, architecture: str) -> str:
@@ -236,19 +236,21 @@ class StudyConfig(_Section):
             raise ValueError(f"compressions: missing; give some to the study, or to {architecture}")
         values = sorted(asked.values if isinstance(asked, CompressionRange) else asked)
         names = [f"{value:.6g}" for value in values]
+        if not names and isinstance(asked, CompressionRange):
+            raise ValueError(f"compressions: to: {asked.to:g} is below from, {asked.start:g}; exchange them")
         if not names:
-            raise ValueError(f"compressions: {asked} is empty; give at least one")
+            raise ValueError("compressions: [] is empty; give at least one")
         for name, following in pairwise(names):
             if name == following:
                 raise ValueError(f"compressions: {name} twice, to six significant digits; list each once")
         return {name: float(name) for name in names}
 
 
-def _known(name: str, registry: dict, what: str) -> str:
+def _known(name: str, registry: dict, what: str, key: str) -> str:
     if name not in registry:
         close = difflib.get_close_matches(name, registry, n=1)
         hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(registry)}"
-        raise ValueError(f"unknown {what} {name!r}; {hint}")
+        raise ValueError(f"{key}: unknown {what} {name!r}; {hint}")
     return name
 
 
@@ -266,17 +268,47 @@ def read_config(config: dict) -> StudyConfig:
 
 def _one_line(errors: ValidationError) -> str:
     # Of the alternatives of a union, the one that got furthest says most.
-    error = max(errors.errors(), key=lambda e: (e["type"] == "extra_forbidden", len(e["loc"])))
-    key = ".".join(str(part) for part in error["loc"] if not re.search(r"[A-Z\[(]", str(part)))
+    error = max(errors.errors(), key=lambda e: (e["type"] == "extra_forbidden", len(_key(e)), len(e["loc"])))
+    key = _key(error)
     if error["type"] == "extra_forbidden":
         known = _fields_at(error["loc"][:-1])
         close = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(known)}"
-        return f"config: {key}: unknown key; {hint}"
+        return f"config: {'.'.join(key)}: unknown key; {hint}"
     if error["type"] == "missing":
-        return f"config: {key}: missing; add it (see config.yaml)"
-    message = str(error.get("ctx", {}).get("error", "")) or f"{error['msg']}, not {error['input']!r}"
-    return f"config: {key}: {message}" if key else f"config: {message}"
+        return f"config: {'.'.join(key)}: missing; add it (see docs/configuration.md)"
+    if reason := error.get("ctx", {}).get("error"):
+        return ": ".join(["config", *[".".join(key)][: len(key)], str(reason)])
+    wanted = " or ".join(dict.fromkeys(_wanted(e) for e in errors.errors() if _key(e) == key))
+    return f"config: {'.'.join(key)}: should be {wanted}, not {error['input']!r}"
+
+
+def _key(error: dict) -> tuple[str, ...]:
+    """The place of an error in the file, without the alternatives of unions."""
+    return tuple(str(part) for part in error["loc"] if not re.search(r"[A-Z\[(]", str(part)))
+
+
+# By type of error, where pydantic's own words speak of Python or of patterns.
+_WANTED = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "dict_type": "a mapping of keys to values",
+    "model_type": "a mapping of keys to values",
+    "string_pattern_mismatch": "letters, digits, dots, - and _, a letter or digit first",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+
+
+def _wanted(error: dict) -> str:
+    """What a value should have been."""
+    if "min_length" in error.get("ctx", {}):
+        return f"of length at least {error['ctx']['min_length']}"
+    own = re.sub(r"^Input should be |valid |, (unable|got) .*", "", error["msg"])
+    return _WANTED.get(error["type"], own)
 
 
 def _fields_at(location: tuple) -> list[str]:
@@ -286,4 +318,5 @@ def _fields_at(location: tuple) -> list[str]:
         "datasets": DatasetConfig,
     }
     model = next((section[str(part)] for part in reversed(location) if str(part) in section), StudyConfig)
-    return [field.alias or name for name, field in model.model_fields.items()]
+    keys = [field.alias or name for name, field in model.model_fields.items()]
+    return [*keys, "include"] if model is StudyConfig else keys
