@@ -91,7 +91,7 @@ def test_networks_have_the_classes_of_their_data_set():
 
 
 def test_variants_have_the_images_of_what_they_stand_in_for():
-    own = {"cifar10-jpeg": {"variant_of": "cifar10", "files": {"a.tar": "sha256:00"}}}
+    own = {"cifar10-jpeg": {"variant_of": "cifar10", "files": {"a.tar": f"sha256:{0:064}"}}}
     study = read_config(changed(architectures={"lenet-5": {"dataset": "cifar10-jpeg"}}, datasets=own))
     assert study.datasets["cifar10-jpeg"].shape == (3, 32, 32)
     assert study.network("lenet-5").classes == 10
@@ -172,7 +172,15 @@ def test_ranges_have_the_paper_s_compressions():
             "config: datasets.mine: variant_of: unknown data set 'mnits'; did you mean mnist?",
         ),
         (
-            changed(datasets={"mnist": {"variant_of": "cifar10", "files": {"a": "b"}}}),
+            changed(datasets={"mine": {"variant_of": "mnist", "files": {"a.gz": "nonsense"}}}),
+            "config: datasets.mine: checksum of a.gz: 'nonsense' is neither md5: with 32 nor sha256: with 64",
+        ),
+        (
+            changed(datasets={"mine": {"variant_of": "mnist", "files": {"a/b.gz": f"md5:{0:032}"}}}),
+            "config: datasets.mine: file name 'a/b.gz': give a plain name without a folder",
+        ),
+        (
+            changed(datasets={"mnist": {"variant_of": "cifar10", "files": {"a": f"md5:{0:032}"}}}),
             "config: datasets.mnist: a registered data set; give yours another name",
         ),
     ],

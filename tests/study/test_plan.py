@@ -102,7 +102,7 @@ def test_jobs_ask_for_what_their_network_levels_and_engine_need():
 def test_data_sets_of_the_user_s_have_as_many_images_as_can_be_known(dataset, images):
     own = {
         "mine": {"image_folder": "photos", "size": [32, 32], "classes": 3},
-        "jpeg": {"variant_of": "cifar10", "files": {"a.tar": "md5:0"}},
+        "jpeg": {"variant_of": "cifar10", "files": {"a.tar": f"md5:{0:032}"}},
     }
     of_own = plan(datasets=own, architectures={"lenet-5": {"dataset": dataset}})
     registered = plan(architectures={"lenet-5": {"dataset": "cifar10"}})

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from effective_sparsity.datasets.fetch import list_mirrors
+from effective_sparsity.datasets.fetch import RemoteFile, list_mirrors
 from effective_sparsity.datasets.registry import SOURCES
 from effective_sparsity.errors import UserError
 from effective_sparsity.networks.registry import NETWORKS, Network
@@ -90,6 +90,8 @@ class DatasetConfig(_Section):
             )
         if self.variant_of is not None:
             _known(self.variant_of, SOURCES, "data set", "variant_of")
+            for name, checksum in self.files.items():
+                RemoteFile(name, checksum)  # which refuses what is no name or no checksum
         return self
 
     @property
