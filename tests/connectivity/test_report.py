@@ -50,7 +50,8 @@ def test_masks_are_taken_from_torch_prune_and_from_zeros():
 
 
 def test_flops_of_a_published_architecture():
-    total = es.sparsity_report(torchvision.models.resnet18(), (3, 224, 224)).iloc[-1]
+    # Without masks a weight that is drawn as exactly 0 counts as pruned, which happens.
+    total = es.sparsity_report(torchvision.models.resnet18(), (3, 224, 224), masks={}).iloc[-1]
     assert total["flops"] == 2 * 1_814_073_344  # multiply-accumulates, biases and batch norm not counted
     assert total["effective_flops"] == total["flops"]
 
