@@ -37,7 +37,8 @@ rule train_dense:
     params:
         version=versions.TRAINING,
         recipe=recipe_of,
-        precision=lambda wildcards: PLAN.precision(wildcards.architecture, "masked"),
-        work=f"{ROOT}/.work/{{architecture}}/seed-{{seed}}/dense.safetensors",
+        engine=lambda wildcards: PLAN.engine(wildcards.architecture),
+        precision=lambda wildcards: PLAN.precision(wildcards.architecture),
+        work=f"{ROOT}/.work/{{architecture}}/seed-{{seed}}/dense",
     script:
         "../workflow_scripts/train_dense.py"

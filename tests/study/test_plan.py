@@ -67,9 +67,9 @@ def test_networks_that_can_train_packed_do_and_need_no_gpu():
 
 
 def test_precision_is_that_of_masked_training():
-    assert plan().precision("lenet-300-100", "masked") == "float32"
+    assert plan().precision("lenet-300-100") == "float32"
     assert plan(precision="bfloat16").precision("lenet-300-100") == "float32"
-    assert plan(precision="bfloat16").precision("lenet-300-100", "masked") == "bfloat16"
+    assert plan(precision="bfloat16", engine="masked").precision("lenet-300-100") == "bfloat16"
     assert plan(precision="tf32", engine="masked").precision("lenet-300-100") == "tf32"
 
 
@@ -86,7 +86,7 @@ def test_jobs_ask_for_what_their_network_levels_and_engine_need():
     assert masked.needs("subnetworks", "lenet-5").gpus == 0
     packed = plan(device="cuda")
     assert packed.needs("retrain", "lenet-300-100", share=Share("1", ["snip"], ["10"])).gpus == 0
-    assert packed.needs("train_dense", "lenet-300-100").gpus == 1  # always by the general engine
+    assert packed.needs("train_dense", "lenet-300-100").gpus == 0
     with pytest.raises(ValueError, match="stage"):
         packed.needs("retraining", "lenet-300-100")
 
