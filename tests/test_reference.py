@@ -1,6 +1,7 @@
 """The published results: figures and verdicts follow from the tables beside them."""
 
 import io
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -39,6 +40,14 @@ def test_verdicts_follow_from_the_tables(study):
     for name, table in {"claims": claims, "measurements": measurements}.items():
         as_read = pd.read_csv(io.StringIO(table.to_csv(index=False)))
         pd.testing.assert_frame_equal(as_read, results.table(name))
+
+
+def test_the_readme_tells_the_verdicts():
+    """Those of the study at full length, claim by claim, as they were found."""
+    text = (REFERENCE.parents[1] / "README.md").read_text()
+    told = re.findall(r"^\| (\d) \| (.+?) \| .+ \| \*\*(.+?)\*\* \|$", text, re.MULTILINE)
+    claims = Results(REFERENCE / "lenet-300-100").table("claims")
+    assert told == [(str(row.claim), row.statement, row.verdict) for row in claims.itertuples()]
 
 
 def test_published_results_are_small():
