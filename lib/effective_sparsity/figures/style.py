@@ -165,12 +165,18 @@ def plain_number(value: float, _position: int = 0) -> str:
     return f"{value:,.0f}" if value >= 1 else f"{value:.10f}".rstrip("0")
 
 
+# Inches that a tick's label takes below an axis.
+_TICK_WIDTH = 0.3
+
+
 def log_axes(axes: Axes, which: str = "xy") -> None:
     """Logarithmic axes ("x", "y" or "xy") with ticks at powers of ten, written as plain numbers."""
+    width = axes.get_position().width * axes.figure.get_figwidth()
+    numticks = {"x": int(width / _TICK_WIDTH), "y": 12}
     for letter in which:
         axes.set(**{f"{letter}scale": "log"})
         axis = getattr(axes, f"{letter}axis")
-        axis.set_major_locator(LogLocator(base=10, numticks=12))
+        axis.set_major_locator(LogLocator(base=10, numticks=numticks[letter]))
         axis.set_major_formatter(FuncFormatter(plain_number))
         axis.set_minor_locator(NullLocator())
         axis.set_minor_formatter(NullFormatter())
