@@ -38,9 +38,11 @@ def costs(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     data = median_over_seeds(rows, [*PANEL, "pruner", "stage"], "seconds").rename(
         columns={"median": "seconds"}
     )
+    shared = tables["costs"].query("stage == 'retrain' and pruner.isna()")
     note = (
         f"All levels and both criteria of a seed together; median over {seeds_text(data.seeds)}, bars from "
         "minimum to maximum. The jobs ran side by side, each with the start of its process. "
+        f"{'Retraining is not shown: a job trains all pruners. ' if len(shared) else ''}"
         f"{reduced_text(tables['subnetworks'])}"
     )
     with matplotlib.rc_context(RC):
