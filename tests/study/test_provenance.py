@@ -16,6 +16,7 @@ def test_settings_versions_and_machines_are_noted(root, tmp_path):
     facts = read_provenance(tmp_path / "file")
     assert facts["trained_on"] == {"some card": 3}
     assert facts["study"]["architectures"]["lenet-300-100"]["steps"] == 20
+    assert "mirrors" not in facts["study"]  # which may name folders of this machine
     assert facts["packages"]["torch"]
     assert "cores" in facts["machine"]
 

@@ -11,17 +11,19 @@ from effective_sparsity.storage import replacing
 from effective_sparsity.study.config import StudyConfig
 from effective_sparsity.training.hardware import machine
 
+# Settings that tell where files are, which is nothing to anybody else and changes no result.
+_PLACES = {"mirrors", "data", "results"}
 _PACKAGES = ("effective-sparsity", "numba", "numpy", "pandas", "snakemake", "torch", "torchvision")
 
 
 def write_provenance(path: Path | str, study: StudyConfig, trained_on: dict[str, int]) -> None:
-    """Write a study's configuration, the versions of code and packages, and the machines, as JSON.
+    """Write a study's settings, the versions of code and packages, and the machines, as JSON.
 
     Args:
         trained_on: number of networks by what they were trained on; `machine` is the one that writes.
     """
     facts = {
-        "study": study.model_dump(by_alias=True),
+        "study": study.model_dump(by_alias=True, exclude=_PLACES),
         "commit": _commit(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in _PACKAGES},
