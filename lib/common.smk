@@ -97,7 +97,7 @@ def rank_settings(wildcards):
     if pruner.needs_loss:
         settings["snip_loss"] = STUDY.snip_loss
     if pruner.iterative:
-        settings["levels"] = STUDY.levels_of(wildcards.architecture)
+        settings["levels"] = PLAN.levels(wildcards.architecture, int(wildcards.seed), wildcards.pruner)
     return settings
 
 
@@ -107,7 +107,17 @@ def recipe_of(wildcards):
 
 def trained_of(wildcards):
     """All retrained subnetworks of a replicate, in the order of `PLAN.subnetworks`."""
-    return [TRAINED.format(**wildcards, **keys) for keys in PLAN.subnetworks(wildcards.architecture)]
+    return [TRAINED.format(**wildcards, **keys) for keys in subnetworks_of(wildcards)]
+
+
+def subnetworks_of(wildcards):
+    return PLAN.subnetworks(wildcards.architecture, int(wildcards.seed), trained=True)
+
+
+def dense_of(wildcards):
+    """The dense network of a replicate, if it has one."""
+    dense = PLAN.trains_dense(wildcards.architecture, int(wildcards.seed))
+    return [DENSE.format(**wildcards)] if dense else []
 
 
 def needs(stage, **known):

@@ -18,7 +18,11 @@ rule costs:
     params:
         # Not inputs: nothing is run again because its run time is not known any more.
         benchmarks=BENCHMARKS,
-        shares={name: [share.name for share in PLAN.shares(name)] for name in STUDY.architectures},
+        retraining={
+            f"{architecture}-{seed}": PLAN.retraining_jobs(architecture, seed)
+            for architecture in STUDY.architectures
+            for seed in PLAN.seeds(architecture)
+        },
         code=versions.of_code("study/costs.py"),
     script:
         "../workflow_scripts/costs.py"

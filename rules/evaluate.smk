@@ -5,7 +5,7 @@ rule evaluate:
     input:
         dataset=dataset_of,
         initial=INITIAL,
-        dense=DENSE,
+        dense=dense_of,
         trained=trained_of,
     output:
         evaluation=f"{REPLICATE}/evaluation.csv",
@@ -21,7 +21,7 @@ rule evaluate:
     params:
         version=versions.EVALUATION,
         engine=lambda wildcards: PLAN.engine(wildcards.architecture),
-        subnetworks=lambda wildcards: PLAN.subnetworks(wildcards.architecture),
+        subnetworks=subnetworks_of,
         steps=lambda wildcards: PLAN.recipe(wildcards.architecture).steps,
         precision=STUDY.precision,
     script:

@@ -58,7 +58,10 @@ rule subnetworks:
     params:
         version=versions.SUBNETWORKS,
         ranking=versions.RANKING,
-        levels=lambda wildcards: STUDY.levels_of(wildcards.architecture),
-        criteria=STUDY.criteria,
+        subnetworks=lambda wildcards: [
+            keys
+            for keys in PLAN.subnetworks(wildcards.architecture, int(wildcards.seed))
+            if keys["pruner"] == wildcards.pruner
+        ],
     script:
         "../workflow_scripts/subnetworks.py"

@@ -1,5 +1,5 @@
 # Retraining. One job trains several levels of a pruner, or of all pruners, under both criteria. What it trains is
-# set for each architecture, so each share of the subnetworks is a rule. Files are named alike, whatever the shares.
+# set for each architecture and part of the study, so each share of the subnetworks is a rule. Files are named alike, whatever the shares.
 
 for architecture in STUDY.architectures:
     for number, share in enumerate(PLAN.shares(architecture), start=1):
@@ -14,7 +14,7 @@ for architecture in STUDY.architectures:
                 expand(
                     TRAINED,
                     pruner=share.pruners,
-                    criterion=STUDY.criteria,
+                    criterion=share.part.criteria,
                     level=share.levels,
                     allow_missing=True,
                 ),
@@ -24,6 +24,8 @@ for architecture in STUDY.architectures:
                 f"{BENCHMARKS}/retrain/{{architecture}}-{{seed}}-{share.name}.tsv"
             wildcard_constraints:
                 architecture=architecture,
+                seed="|".join(map(str, share.part.seeds)),
+                pruner="|".join(share.part.pruners),
             conda:
                 "../environment.yml"
             resources:
@@ -37,7 +39,7 @@ for architecture in STUDY.architectures:
                 subnetworks=expand(
                     "{pruner}/{criterion}/{level}",
                     pruner=share.pruners,
-                    criterion=STUDY.criteria,
+                    criterion=share.part.criteria,
                     level=share.levels,
                 ),
                 work=f"{ROOT}/.work/{{architecture}}/seed-{{seed}}/{share.name}",

@@ -3,8 +3,8 @@
 
 rule tables:
     input:
-        evaluations=PLAN.files(f"{REPLICATE}/evaluation.csv") if STUDY.train else [],
-        histories=PLAN.files(f"{REPLICATE}/history.csv") if STUDY.train else [],
+        evaluations=PLAN.files(f"{REPLICATE}/evaluation.csv", trained=True),
+        histories=PLAN.files(f"{REPLICATE}/history.csv", trained=True),
         layers=PLAN.files(f"{PRUNED}/layers.csv"),
         curves=PLAN.files(f"{PRUNED}/curve.csv"),
     output:

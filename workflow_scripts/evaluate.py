@@ -18,8 +18,9 @@ with job_log(snakemake.log[0]):
     evaluate = evaluator(snakemake.params.engine, network, dataset, device, snakemake.threads)
 
     rows, histories = [], []
-    files = [snakemake.input.dense, *snakemake.input.trained]
-    for keys, path in zip([{"pruner": "dense"}, *snakemake.params.subnetworks], files, strict=True):
+    dense = [{"pruner": "dense"} for _ in snakemake.input.dense]
+    files = [*snakemake.input.dense, *snakemake.input.trained]
+    for keys, path in zip([*dense, *snakemake.params.subnetworks], files, strict=True):
         trained = load_trained(path)
         row = {**keys, "n_weights": None, "status": trained.status, "steps": trained.steps}
         row["hardware"] = trained.hardware
@@ -29,7 +30,8 @@ with job_log(snakemake.log[0]):
         rows.append(row)
         histories.append(identified(trained.history, **keys))
     initial = TensorFile(snakemake.input.initial)
-    rows[0]["n_weights"] = sum(initial[name].size for name in initial.metadata["prunable"])
+    n_weights = sum(initial[name].size for name in initial.metadata["prunable"])
+    rows = [row | {"n_weights": n_weights if row["pruner"] == "dense" else None} for row in rows]
 
     keys = dict(snakemake.wildcards.items())
     keys["dataset"] = dataset.label

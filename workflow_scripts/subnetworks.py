@@ -1,5 +1,7 @@
 """Count the weights of the subnetworks of a pruner at all levels, and along its whole rankings."""
 
+from operator import itemgetter
+
 import pandas as pd
 
 from effective_sparsity.pruning.rankings import Rankings
@@ -13,12 +15,15 @@ with job_log(snakemake.log[0]):
         keys["pruner"], keys["architecture"], int(keys["seed"]), dict(snakemake.input.items())
     )
     layers = []
-    for level, compression in snakemake.params.levels.items():
-        for criterion in snakemake.params.criteria:
-            counts = layer_counts(subnetwork(rankings[level], criterion, compression))
-            layers.append(identified(counts, criterion=criterion, target_compression=compression))
+    compressions = {}
+    # Level by level: iterative pruners have a ranking for each.
+    for wanted in sorted(snakemake.params.subnetworks, key=itemgetter("target_compression")):
+        level, criterion, compression = wanted["level"], wanted["criterion"], wanted["target_compression"]
+        compressions[level] = compression
+        counts = layer_counts(subnetwork(rankings[level], criterion, compression))
+        layers.append(identified(counts, criterion=criterion, target_compression=compression))
     curves = [
-        identified(curve(rankings[level]), target_compression=snakemake.params.levels.get(level))
+        identified(curve(rankings[level]), target_compression=compressions.get(level))
         for level in rankings.levels
     ]
     write_table(identified(pd.concat(layers), **keys), snakemake.output.layers)

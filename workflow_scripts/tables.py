@@ -1,5 +1,7 @@
 """Put the tables of the study together."""
 
+import pandas as pd
+
 from effective_sparsity.study import tables
 from effective_sparsity.study.config import read_config
 from effective_sparsity.study.job import job_log
@@ -8,13 +10,13 @@ from effective_sparsity.study.provenance import write_provenance
 
 with job_log(snakemake.log[0]):
     study = snakemake.params.study
+    plan = Plan(read_config(snakemake.config))
     trained = bool(snakemake.input.evaluations)
     layers = tables.read_tables(snakemake.input.layers, study)
     curves = tables.read_tables(snakemake.input.curves, study)
-    if trained:
-        evaluations = tables.read_tables(snakemake.input.evaluations, study)
-    else:
-        evaluations = tables.identified(tables.untrained(Plan(read_config(snakemake.config))), study=study)
+    evaluations = tables.read_tables(snakemake.input.evaluations, study) if trained else pd.DataFrame()
+    untrained = tables.identified(tables.untrained(plan, evaluations), study=study)
+    evaluations = pd.concat([table for table in (evaluations, untrained) if len(table)], ignore_index=True)
     made = {
         "subnetworks": tables.subnetworks(evaluations, layers),
         "layers": tables.with_dataset(layers, evaluations),
@@ -28,4 +30,4 @@ with job_log(snakemake.log[0]):
     # Networks by hardware; the files of earlier versions do not say.
     trained_on = evaluations["hardware"].value_counts().to_dict() if "hardware" in evaluations else {}
     # From the configuration, not from a parameter: mirrors and devices are worth noting, but change no table.
-    write_provenance(snakemake.output.provenance, read_config(snakemake.config), trained_on)
+    write_provenance(snakemake.output.provenance, plan.study, trained_on)

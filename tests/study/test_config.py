@@ -27,11 +27,17 @@ def changed(**changes) -> dict:
     return copy.deepcopy(GOOD) | changes
 
 
+def part_of(study, architecture):
+    """The one part of a study without parts."""
+    (part,) = study.parts_of(architecture)
+    return part
+
+
 def test_what_is_not_given_has_its_default():
     study = read_config(GOOD)
     assert study.criteria == ["direct", "effective"]
     assert study.snip_loss == "cross-entropy"
-    assert len(study.pruners_of("lenet-300-100")) == 13
+    assert len(part_of(study, "lenet-300-100").pruners) == 13
 
 
 def study_file(root, name: str):
@@ -45,7 +51,7 @@ def test_studies_of_the_project_are_valid(root):
 
 def test_the_paper_s_study_has_its_whole_grid(root):
     study = study_file(root, "studies/paper.yaml")
-    pruners = [len(study.pruners_of(architecture)) for architecture in study.architectures]
+    pruners = [len(part_of(study, architecture).pruners) for architecture in study.architectures]
     assert dict(zip(study.architectures, pruners, strict=True)) == {
         "lenet-300-100": 13,
         "lenet-5": 15,
@@ -55,24 +61,24 @@ def test_the_paper_s_study_has_its_whole_grid(root):
     }
     for architecture in study.architectures:
         assert Plan(study).recipe(architecture) == NETWORKS[architecture].recipe
-        assert 20 < len(study.levels_of(architecture)) < 35
+        assert 20 < len(part_of(study, architecture).levels) < 35
 
 
 def test_the_curves_study_has_all_pruners_that_need_no_training(root):
     study = study_file(root, "studies/curves.yaml")
-    assert study.pruners_of("lenet-300-100") == [
+    assert part_of(study, "lenet-300-100").pruners == [
         name for name, pruner in PRUNERS.items() if not (pruner.needs_trained or pruner.convolutional_only)
     ]
-    assert len(study.pruners_of("lenet-5")) == 11
-    large = {name: set(study.pruners_of(name)) for name in ("vgg-16", "vgg-19", "resnet-18")}
+    assert len(part_of(study, "lenet-5").pruners) == 11
+    large = {name: set(part_of(study, name).pruners) for name in ("vgg-16", "vgg-19", "resnet-18")}
     assert not any(PRUNERS[name].needs_data for name in large["vgg-19"] | large["resnet-18"])
     assert large["vgg-16"] - large["vgg-19"] == {"snip", "random-snip", "grasp"}
 
 
 def test_pruners_are_the_paper_s_unless_all_are_asked_for():
     convolutional = {"lenet-5": {"dataset": "cifar10"}}
-    of_the_paper = read_config(changed(architectures=convolutional)).pruners_of("lenet-5")
-    everything = read_config(changed(architectures=convolutional, pruners="all")).pruners_of("lenet-5")
+    of_the_paper = part_of(read_config(changed(architectures=convolutional)), "lenet-5").pruners
+    everything = part_of(read_config(changed(architectures=convolutional, pruners="all")), "lenet-5").pruners
     assert len(of_the_paper) == 15
     assert set(everything) - set(of_the_paper) == {"grasp", "random-smart-ratio"}
 
@@ -98,13 +104,13 @@ def test_variants_have_the_images_of_what_they_stand_in_for():
 
 
 def test_levels_rise_and_are_named_by_six_digits():
-    levels = read_config(GOOD).levels_of("lenet-300-100")
+    levels = part_of(read_config(GOOD), "lenet-300-100").levels
     assert levels == {"10": 10.0, "31.6228": 31.6228, "100": 100.0}
 
 
 def test_ranges_have_the_paper_s_compressions():
     study = read_config(changed(compressions={"from": 10, "to": 100_000, "per_decade": 5}))
-    levels = study.levels_of("lenet-300-100")
+    levels = part_of(study, "lenet-300-100").levels
     assert list(levels.values()) == [float(f"{10 ** (0.2 * i):.6g}") for i in range(5, 26)]
 
 
@@ -213,9 +219,10 @@ def one_line_at_most(config: dict) -> None:
         plan.check_folders()
         for architecture in plan.study.architectures:
             assert plan.recipe(architecture)
-            assert plan.subnetworks(architecture)
+            for seed in plan.seeds(architecture)[:2]:
+                assert plan.subnetworks(architecture, seed)
             assert [*chain(*(share.levels for share in plan.shares(architecture)))] == [
-                *plan.study.levels_of(architecture)
+                level for part in plan.study.parts_of(architecture) for level in part.levels if part.train
             ]
         assert plan.files(f"{plan.study.results}/{{architecture}}/{{seed}}/{{pruner}}")
     except UserError as error:

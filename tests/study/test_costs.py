@@ -4,6 +4,7 @@ import pytest
 from effective_sparsity.study.costs import COLUMNS, costs
 
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+SNIP_TWICE = {"net-1-0": {"snip": ["snip-1", "snip-2"]}}
 KEYS = {"study": "study", "architecture": "net-1", "dataset": "mnist", "reduced": float("nan")}
 
 
@@ -22,7 +23,7 @@ def test_all_jobs_of_a_pruner_are_added_up(tmp_path):
     measured(tmp_path, "retrain", "net-1-0-snip-2", 20)
     measured(tmp_path, "retrain", "net-1-0-snip-iterative-1", 99)  # another pruner
     measured(tmp_path, "retrain", "net-1-0-snip-3", 99)  # of a plan with more shares
-    (row,) = costs(subnetworks("snip"), tmp_path, {"net-1": ["{pruner}-1", "{pruner}-2"]}).itertuples()
+    (row,) = costs(subnetworks("snip"), tmp_path, SNIP_TWICE).itertuples()
     assert (row.stage, row.pruner, row.seed, row.jobs) == ("retrain", "snip", 0, 2)
     assert (row.seconds, row.cpu_seconds, row.max_rss_mb) == (30, 3, 200)
 
@@ -30,7 +31,7 @@ def test_all_jobs_of_a_pruner_are_added_up(tmp_path):
 def test_a_job_that_all_pruners_share_has_a_row_without_pruner(tmp_path):
     measured(tmp_path, "retrain", "net-1-0-1", 10)
     measured(tmp_path, "retrain", "net-1-0-2", 20)
-    (row,) = costs(subnetworks("snip", "lamp"), tmp_path, {"net-1": ["1", "2"]}).itertuples()
+    (row,) = costs(subnetworks("snip", "lamp"), tmp_path, {"net-1-0": {"": ["1", "2"]}}).itertuples()
     assert (row.stage, row.jobs, row.seconds) == ("retrain", 2, 30)
     assert pd.isna(row.pruner)
 
@@ -40,7 +41,7 @@ def test_every_stage_has_its_row(tmp_path):
     names |= dict.fromkeys(["rank", "subnetworks"], "net-1-0-snip")
     for stage, name in names.items():
         measured(tmp_path, stage, name, 1)
-    table = costs(subnetworks("snip", "snip"), tmp_path, {"net-1": ["{pruner}-1"]})
+    table = costs(subnetworks("snip", "snip"), tmp_path, {"net-1-0": {"snip": ["snip-1"]}})
     assert list(table.stage) == ["train_dense", "rank", "subnetworks", "retrain", "evaluate"]
     assert table.pruner.notna().sum() == 3
     assert list(table.columns) == COLUMNS
@@ -48,7 +49,7 @@ def test_every_stage_has_its_row(tmp_path):
 
 def test_what_was_not_measured_leaves_no_row(tmp_path):
     measured(tmp_path, "retrain", "net-1-0-snip-1", 10)
-    table = costs(subnetworks("snip", "lamp"), tmp_path, {"net-1": ["{pruner}-1", "{pruner}-2"]})
+    table = costs(subnetworks("snip", "lamp"), tmp_path, SNIP_TWICE)
     assert table.empty
     assert list(table.columns) == COLUMNS
 

@@ -56,7 +56,7 @@ def bytes_of_trained(study, network, folder) -> int:
     recipe = Plan(study).recipe("lenet-5")
     history = history_table(np.ones((recipe.steps // recipe.evaluate_every, 4)))
     total = 0
-    for keys in Plan(study).subnetworks("lenet-5"):
+    for keys in Plan(study).subnetworks("lenet-5", study.parts_of("lenet-5")[0].seeds[0]):
         kept = ranking.kept(ranking.threshold(keys["criterion"], keys["target_compression"]))
         trained = {name: value * kept[name] if name in kept else value for name, value in state.items()}
         save_trained(folder / "trained", Trained(trained, history, "ok", recipe.steps), kept)
@@ -70,7 +70,7 @@ def test_rankings_and_states_take_what_was_said(network, tmp_path):
     said = estimate(study)
     save_tensors(tmp_path / "initial", state, prunable=prunable, classes=10)
     assert said["initial"] == said["dense"] == pytest.approx((tmp_path / "initial").stat().st_size, rel=0.02)
-    levels = list(study.levels_of("lenet-5"))
+    levels = list(study.parts_of("lenet-5")[0].levels)
     priorities = Priorities(ranking.priority, 0, ranking.n_weights)
     save_rankings(tmp_path / "synflow", levels, [priorities] * len(levels))
     assert said["rankings"] == pytest.approx((tmp_path / "synflow").stat().st_size, rel=0.02)

@@ -74,7 +74,7 @@ def test_a_study_that_trains_nothing_has_counts_and_no_accuracies():
         "compressions": [2, 6],
         "seeds": [0],
     }
-    evaluations = tables.untrained(Plan(read_config(config)))
+    evaluations = tables.untrained(Plan(read_config(config)), pd.DataFrame())
     table = tables.subnetworks(evaluations, LAYERS.assign(architecture="lenet-5"))
     assert table.status.tolist() == ["untrained", "disconnected", "untrained", "unreachable"]
     assert table.n_kept.tolist()[:3] == [6, 2, 8]
@@ -160,3 +160,16 @@ def test_compressed_tables_are_checked_too(tmp_path):
 def test_tables_of_other_names_may_have_any_columns(tmp_path):
     tables.write_table(LAYERS[["layer"]], tmp_path / "other.csv")
     assert list(tables.read_table(tmp_path / "other.csv")) == ["layer"]
+
+
+def test_untrained_subnetworks_of_a_network_that_is_trained_are_as_complete_as_it_is():
+    config = {
+        "study": "s",
+        "architectures": {"lenet-5": {"dataset": "cifar10"}},
+        "pruners": ["snip"],
+        "compressions": [2],
+        "parts": {"a": {"seeds": [0]}, "b": {"seeds": [1], "train": False, "criteria": ["direct"]}},
+    }
+    trained = pd.DataFrame({"architecture": ["lenet-5"], "dataset": ["cifar10 jpeg"], "reduced": ["data"]})
+    (row,) = tables.untrained(Plan(read_config(config)), trained).itertuples()
+    assert (row.dataset, row.reduced, row.seed, row.status) == ("cifar10 jpeg", "data", 1, "untrained")

@@ -3,7 +3,8 @@
 import difflib
 import math
 import re
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import combinations, pairwise
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -71,6 +72,33 @@ class CompressionRange(_Section):
         return [self.start * 10 ** (i / self.per_decade) for i in range(n_steps + 1)]
 
 
+class SeedRange(_Section):
+    """Seeds from `from` to `to`, both included."""
+
+    start: Seed = Field(alias="from")
+    to: Seed
+
+    @model_validator(mode="after")
+    def _rising(self):
+        if not self.start <= self.to < self.start + 100_000:
+            raise ValueError(
+                f"to: {self.to} gives no seeds from {self.start} on, or above 100,000; change it"
+            )
+        return self
+
+    @property
+    def values(self) -> list[int]:
+        """All seeds of the range."""
+        return list(range(self.start, self.to + 1))
+
+
+# How a study, an architecture or a part names its pruners, compressions and seeds.
+Pruners = Literal["paper", "all"] | list[str]
+Compressions = CompressionRange | list[Compression]
+Seeds = SeedRange | Annotated[list[Seed], Field(min_length=1)]
+Criteria = Annotated[list[Criterion], Field(min_length=1)]
+
+
 class DatasetConfig(_Section):
     """A data set of the user's: other files for a registered one, or a folder of images."""
 
@@ -111,16 +139,44 @@ class ArchitectureConfig(_Section):
     dataset: str = Field(description="name of a data set")
     steps: int | None = Field(None, ge=1, description="optimizer steps; the paper's if not given")
     evaluate_every: int | None = Field(None, ge=1, description="steps between rows of the history")
-    pruners: Literal["paper", "all"] | list[str] | None = Field(None, description="instead of the study's")
-    compressions: CompressionRange | list[Compression] | None = Field(
-        None, description="instead of the study's"
-    )
+    pruners: Pruners | None = Field(None, description="instead of the study's")
+    compressions: Compressions | None = Field(None, description="instead of the study's")
     levels_per_job: int | None = Field(
         None, ge=1, description="compressions trained in one job; all if not given"
     )
     pruners_per_job: Literal["one", "all"] = Field(
         "one", description="all: one job trains the subnetworks of all pruners"
     )
+
+
+class PartConfig(_Section):
+    """A part of a study, with pruners, criteria, compressions or seeds of its own instead of the study's."""
+
+    pruners: Pruners | None = None
+    criteria: Criteria | None = None
+    compressions: Compressions | None = None
+    seeds: Seeds | None = None
+    train: bool = Field(True, description="if false, only count what is left of these subnetworks")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a part of a study prunes and trains on one network: every combination of its values.
+
+    Attributes:
+        name: its key in the study file; empty for a study without parts.
+        pruners, criteria: names.
+        levels: target compressions by the name that they have in files.
+        seeds: of the replicates.
+        train: whether its subnetworks are trained.
+    """
+
+    name: str
+    pruners: list[str]
+    criteria: list[str]
+    levels: dict[str, float]
+    seeds: list[int]
+    train: bool
 
 
 class StudyConfig(_Section):
@@ -131,14 +187,13 @@ class StudyConfig(_Section):
     only: list[str] | None = Field(None, min_length=1, description="those of the architectures to study")
     datasets: dict[Annotated[str, Field(pattern=NAME)], DatasetConfig] = {}
     train: bool = Field(True, description="if false, stop at the subnetworks and their connectivity")
-    pruners: Literal["paper", "all"] | list[str] = Field(
-        "paper", description="names, or all (of the paper) that suit the network"
+    pruners: Pruners = Field("paper", description="names, or all (of the paper) that suit the network")
+    criteria: Criteria = ["direct", "effective"]
+    compressions: Compressions | None = Field(
+        None, description="may be left out if every architecture or part has its own"
     )
-    criteria: list[Criterion] = Field(["direct", "effective"], min_length=1)
-    compressions: CompressionRange | list[Compression] | None = Field(
-        None, description="may be left out if every architecture has its own"
-    )
-    seeds: list[Seed] = Field(min_length=1)
+    seeds: Seeds | None = Field(None, description="may be left out if every part has its own")
+    parts: dict[Annotated[str, Field(pattern=NAME)], PartConfig] = {}
     snip_loss: Literal["cross-entropy", "linear"] = "cross-entropy"
     engine: Literal["auto", "packed", "masked"] = Field(
         "auto",
@@ -170,18 +225,14 @@ class StudyConfig(_Section):
 
     @model_validator(mode="after")
     def _consistent(self):
-        for key in ("criteria", "seeds"):
-            values = getattr(self, key)
-            if len(set(values)) < len(values):
-                raise ValueError(f"{key}: {values} has duplicates; list each once")
         for name in self.datasets:
             if name in SOURCES:
                 raise ValueError(f"datasets.{name}: a registered data set; give yours another name")
         for architecture in self.architectures:
             _known(architecture, NETWORKS, "architecture", "architectures")
             self._check_fit(architecture)
-            self.pruners_of(architecture)
-            self.levels_of(architecture)
+            for one, other in combinations(self.parts_of(architecture), 2):
+                _distinct(one, other)
         return self
 
     def _check_fit(self, architecture: str) -> None:
@@ -203,25 +254,43 @@ class StudyConfig(_Section):
         own = self.datasets.get(name)
         return NETWORKS[architecture].with_classes(own.n_classes if own else SOURCES[name].classes)
 
-    def pruners_of(self, architecture: str) -> list[str]:
-        """Pruners that the study compares on `architecture`, dense training not among them."""
+    def parts_of(self, architecture: str) -> list[Part]:
+        """What the study does on `architecture`: its parts, or the one that a study without parts has."""
+        if not self.parts:
+            return [self._part(architecture, "", PartConfig())]
+        return [self._part(architecture, name, part) for name, part in self.parts.items()]
+
+    def _part(self, architecture: str, name: str, part: PartConfig) -> Part:
+        return Part(
+            name,
+            self._pruners(architecture, name, part),
+            _once("criteria", part.criteria or self.criteria),
+            self._levels(architecture, part),
+            self._seeds(name, part),
+            self.train and part.train,
+        )
+
+    def _pruners(self, architecture: str, name: str, part: PartConfig) -> list[str]:
+        """Names of pruners that the part compares on `architecture`, dense training not among them."""
         own = self.architectures[architecture].pruners
-        asked, key = (own, f"architectures.{architecture}.pruners") if own else (self.pruners, "pruners")
+        asked, key = self.pruners, "pruners"
+        if part.pruners is not None:
+            asked, key = part.pruners, f"parts.{name}.pruners"
+        elif own is not None:
+            asked, key = own, f"architectures.{architecture}.pruners"
         if asked in ("all", "paper"):
             named = PAPER if asked == "paper" else PRUNERS
             return [name for name in named if not self._unsuitable(name, architecture)]
-        for name in asked:
-            _known(name, PRUNERS, "pruner", key)
-            if reason := self._unsuitable(name, architecture):
+        for pruner in asked:
+            _known(pruner, PRUNERS, "pruner", key)
+            if reason := self._unsuitable(pruner, architecture):
                 raise ValueError(
-                    f"{key}: {name} {reason}; leave it out, or give architectures.{architecture} its own "
+                    f"{key}: {pruner} {reason}; leave it out, or give architectures.{architecture} its own "
                     f"pruners"
                 )
         if not asked:
             raise ValueError(f"{key}: none for {architecture}; give at least one")
-        if len(set(asked)) < len(asked):
-            raise ValueError(f"{key}: {asked} has duplicates; list each once")
-        return list(asked)
+        return _once(key, asked)
 
     def _unsuitable(self, pruner: str, architecture: str) -> str:
         """Why a pruner cannot be used, or nothing if it can."""
@@ -231,9 +300,9 @@ class StudyConfig(_Section):
             return "looks at trained weights and train is false"
         return ""
 
-    def levels_of(self, architecture: str) -> dict[str, float]:
+    def _levels(self, architecture: str, part: PartConfig) -> dict[str, float]:
         """Target compressions, rising, by the name that they have in files (six significant digits)."""
-        asked = self.architectures[architecture].compressions or self.compressions
+        asked = part.compressions or self.architectures[architecture].compressions or self.compressions
         if asked is None:
             raise ValueError(f"compressions: missing; give some to the study, or to {architecture}")
         values = sorted(asked.values if isinstance(asked, CompressionRange) else asked)
@@ -246,6 +315,34 @@ class StudyConfig(_Section):
             if name == following:
                 raise ValueError(f"compressions: {name} twice, to six significant digits; list each once")
         return {name: float(name) for name in names}
+
+    def _seeds(self, name: str, part: PartConfig) -> list[int]:
+        asked = part.seeds or self.seeds
+        if asked is None:
+            key = f"parts.{name}.seeds" if name else "seeds"
+            raise ValueError(f"{key}: missing; add it (see docs/configuration.md)")
+        return asked.values if isinstance(asked, SeedRange) else _once("seeds", asked)
+
+
+def _once(key: str, values: list) -> list:
+    """`values`, none of which may occur twice."""
+    if len(set(values)) < len(values):
+        raise ValueError(f"{key}: {values} has duplicates; list each once")
+    return list(values)
+
+
+def _distinct(one: Part, other: Part) -> None:
+    """Refuse two parts that have a subnetwork in common."""
+    shared = [
+        next((value for value in getattr(one, key) if value in set(getattr(other, key))), None)
+        for key in ("pruners", "criteria", "levels", "seeds")
+    ]
+    if None not in shared:
+        pruner, criterion, level, seed = shared
+        raise ValueError(
+            f"parts.{other.name}: has {pruner}, {criterion}, at {level} with seed {seed}, as {one.name} "
+            f"has; leave it out of one"
+        )
 
 
 def _known(name: str, registry: dict, what: str, key: str) -> str:
@@ -318,6 +415,8 @@ def _fields_at(location: tuple) -> list[str]:
         "architectures": ArchitectureConfig,
         "compressions": CompressionRange,
         "datasets": DatasetConfig,
+        "parts": PartConfig,
+        "seeds": SeedRange,
     }
     model = next((section[str(part)] for part in reversed(location) if str(part) in section), StudyConfig)
     keys = [field.alias or name for name, field in model.model_fields.items()]

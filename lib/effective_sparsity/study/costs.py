@@ -4,22 +4,23 @@ from pathlib import Path
 
 import pandas as pd
 
-from effective_sparsity.study.plan import ANY_PRUNER
-
 COLUMNS = [
     "study", "architecture", "dataset", "reduced", "stage", "pruner", "seed", "jobs", "seconds",
     "cpu_seconds", "max_rss_mb",
 ]  # fmt: skip
 
 
-def costs(subnetworks: pd.DataFrame, folder: Path | str, shares: dict[str, list[str]]) -> pd.DataFrame:
+def costs(
+    subnetworks: pd.DataFrame, folder: Path | str, retraining: dict[str, dict[str, list[str]]]
+) -> pd.DataFrame:
     """Run times of the replicates in `subnetworks`, from the benchmark files in `folder`.
 
     Args:
         subnetworks: the study's table of that name.
         folder: benchmark files, `<rule>/<architecture>-<seed>[-<pruner or share>].tsv`. One that is missing
             or damaged leaves no row: what a study cost is worth knowing, but not worth running it again.
-        shares: names of the retraining jobs of each architecture, see `plan.Share`.
+        retraining: by replicate (`<architecture>-<seed>`) and pruner, the names of its retraining jobs; the
+            pruner is empty for jobs that several pruners share (see `Plan.retraining_jobs`).
 
     Returns:
         One row per stage (train_dense, rank, subnetworks, retrain, evaluate), replicate and pruner (empty
@@ -32,18 +33,14 @@ def costs(subnetworks: pd.DataFrame, folder: Path | str, shares: dict[str, list[
     for replicate, of_replicate in subnetworks.groupby(keys, sort=False, dropna=False):
         where = dict(zip(keys, replicate, strict=True))
         name = f"{where['architecture']}-{where['seed']}"
-        retraining = [f"{name}-{share}" for share in shares.get(where["architecture"], [])]
-        together = all(ANY_PRUNER not in job for job in retraining)
+        jobs = retraining.get(name, {})
         rows += _row(where, folder, "train_dense", [name])
         for pruner in of_replicate.pruner.unique():
             of_pruner = where | {"pruner": pruner}
             rows += _row(of_pruner, folder, "rank", [f"{name}-{pruner}"])
             rows += _row(of_pruner, folder, "subnetworks", [f"{name}-{pruner}"])
-            if not together:
-                jobs = [job.replace(ANY_PRUNER, pruner) for job in retraining]
-                rows += _row(of_pruner, folder, "retrain", jobs)
-        if together:
-            rows += _row(where, folder, "retrain", retraining)
+            rows += _row(of_pruner, folder, "retrain", [f"{name}-{job}" for job in jobs.get(pruner, [])])
+        rows += _row(where, folder, "retrain", [f"{name}-{job}" for job in jobs.get("", [])])
         rows += _row(where, folder, "evaluate", [name])
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -89,20 +89,21 @@ def disk_use(study: StudyConfig, footprints: dict[str, Footprint]) -> pd.DataFra
     plan, rows = Plan(study), []
     for architecture in study.architectures:
         footprint = footprints[architecture]
-        pruners = study.pruners_of(architecture)
+        (part,) = study.parts_of(architecture)
+        pruners = part.pruners
         borrowed = {PRUNERS[name].borrows for name in pruners} - {None}
         stored = borrowed | {name for name in pruners if PRUNERS[name].costly}
-        n_levels = len(study.levels_of(architecture))
+        n_levels = len(part.levels)
         n_rankings = sum(n_levels if PRUNERS[name].iterative else 1 for name in stored)
         recipe = plan.recipe(architecture)
-        subnetworks = plan.subnetworks(architecture) if study.train else []
+        subnetworks = plan.subnetworks(architecture, part.seeds[0]) if study.train else []
         replicate = {
             "initial": footprint.dense_bytes,
             "dense": footprint.dense_bytes if study.train else 0,
             "rankings": n_rankings * footprint.ranking_bytes,
             "trained": sum(_trained(footprint, keys, recipe) for keys in subnetworks),
         }
-        total = {kind: len(study.seeds) * count for kind, count in replicate.items()}
+        total = {kind: len(part.seeds) * count for kind, count in replicate.items()}
         rows.append({"architecture": architecture, **total})
     return pd.DataFrame(rows)
 

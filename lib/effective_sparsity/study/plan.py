@@ -8,7 +8,7 @@ from effective_sparsity.datasets.registry import SOURCES
 from effective_sparsity.errors import UserError
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.pruning.pruners import PRUNERS
-from effective_sparsity.study.config import StudyConfig
+from effective_sparsity.study.config import Part, StudyConfig
 from effective_sparsity.study.resources import Estimate, Needs
 from effective_sparsity.training.recipe import Recipe
 
@@ -16,23 +16,28 @@ from effective_sparsity.training.recipe import Recipe
 IMAGES_IN_A_FOLDER = (100_000, 10_000)
 
 
-# Stands for a pruner in a `Share` that every pruner has.
+# Stands for a pruner in the name of a job, of which each pruner has one.
 ANY_PRUNER = "{pruner}"
 
 
 @dataclass(frozen=True)
 class Share:
-    """What a retraining job trains, under all criteria.
+    """What a retraining job trains: a share of the subnetworks of a part of the study.
 
     Attributes:
-        name: of its log and other files; may contain `ANY_PRUNER`.
-        pruners: names, or `ANY_PRUNER` alone if there is such a job for each pruner.
+        name: of its log and other files; contains `ANY_PRUNER` if there is such a job for each pruner.
+        part: its pruners, criteria and seeds.
         levels: names.
     """
 
     name: str
-    pruners: list[str]
+    part: Part
     levels: list[str]
+
+    @property
+    def pruners(self) -> list[str]:
+        """Of one job: names, or `ANY_PRUNER` alone."""
+        return [ANY_PRUNER] if ANY_PRUNER in self.name else self.part.pruners
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,6 @@ class Plan:
             self._images(architecture),
             self.study.max_hours,
         )
-        n_levels = len(self.study.levels_of(architecture))
         match stage:
             case "train_dense":
                 # By either engine: "packed" takes as long, since there is nothing to leave out.
@@ -116,15 +120,19 @@ class Plan:
             case "rank":
                 # SNIP, SNIP-iterative and GraSP pass many samples through the network.
                 gpus = self.gpus(architecture) if PRUNERS[pruner].needs_data else 0
-                return estimate.ranking(PRUNERS[pruner], n_levels, gpus)
+                return estimate.ranking(PRUNERS[pruner], self._n_levels(architecture), gpus)
             case "subnetworks":
-                return estimate.reading(len(self.study.criteria) * n_levels)
+                return estimate.reading(2 * self._n_levels(architecture))
             case "retrain":
-                n_networks = len(self.study.criteria) * len(share.levels) * len(share.pruners)
+                n_networks = len(share.part.criteria) * len(share.levels) * len(share.pruners)
                 return estimate.training(self.engine(architecture), n_networks, self.gpus(architecture))
             case "evaluate":
-                return estimate.evaluation(1 + len(self.subnetworks(architecture)), self.gpus(architecture))
+                n_networks = max(1 + len(self.subnetworks(architecture, s)) for s in self.seeds(architecture))
+                return estimate.evaluation(n_networks, self.gpus(architecture))
         raise ValueError(f"unknown stage {stage!r}")
+
+    def _n_levels(self, architecture: str) -> int:
+        return len({level for part in self.study.parts_of(architecture) for level in part.levels})
 
     def _images(self, architecture: str) -> tuple[int, int]:
         """Number of training and of test images of a network's data set."""
@@ -133,32 +141,80 @@ class Plan:
         source = own.variant_of if own else name
         return SOURCES[source].size if source else IMAGES_IN_A_FOLDER
 
-    def shares(self, architecture: str) -> list[Share]:
-        """The subnetworks of a replicate, divided among the jobs that train them."""
-        settings = self.study.architectures[architecture]
-        pruners, prefix = [ANY_PRUNER], f"{ANY_PRUNER}-"
-        if settings.pruners_per_job == "all":
-            pruners, prefix = self.study.pruners_of(architecture), ""
-        levels = list(self.study.levels_of(architecture))
-        size = settings.levels_per_job or len(levels)
-        parts = [levels[start : start + size] for start in range(0, len(levels), size)]
-        return [Share(f"{prefix}{number}", pruners, part) for number, part in enumerate(parts, start=1)]
+    def seeds(self, architecture: str) -> list[int]:
+        """The replicates of a network, by seed."""
+        return sorted({seed for part in self.study.parts_of(architecture) for seed in part.seeds})
 
-    def subnetworks(self, architecture: str) -> list[dict]:
-        """Pruner, criterion and target compression of each subnetwork of a replicate, and its `level`."""
+    def shares(self, architecture: str) -> list[Share]:
+        """The subnetworks that are trained, divided among jobs; each has a job for each of its seeds."""
+        settings = self.study.architectures[architecture]
+        prefix = f"{ANY_PRUNER}-" if settings.pruners_per_job == "one" else ""
+        shares = []
+        for part in self.study.parts_of(architecture):
+            levels = list(part.levels) if part.train else []
+            size = settings.levels_per_job or len(part.levels)
+            for number, start in enumerate(range(0, len(levels), size), start=1):
+                name = "-".join(filter(None, [part.name, str(number)]))
+                shares.append(Share(prefix + name, part, levels[start : start + size]))
+        return shares
+
+    def subnetworks(self, architecture: str, seed: int, trained: bool | None = None) -> list[dict]:
+        """Pruner, criterion and target compression of each subnetwork of a replicate, and its `level`.
+
+        Args:
+            trained: whether to name those that are trained, or those that are not; None for all.
+        """
         return [
             {"pruner": pruner, "criterion": criterion, "target_compression": compression, "level": level}
-            for pruner in self.study.pruners_of(architecture)
-            for criterion in self.study.criteria
-            for level, compression in self.study.levels_of(architecture).items()
+            for part in self._parts(architecture, seed)
+            if trained in (None, part.train)
+            for pruner in part.pruners
+            for criterion in part.criteria
+            for level, compression in part.levels.items()
         ]
 
-    def files(self, pattern: str) -> list[str]:
-        """The files of `pattern` for all replicates; its wildcards: architecture, seed and perhaps pruner."""
-        files = [
-            pattern.format(architecture=architecture, seed=seed, pruner=pruner)
+    def levels(self, architecture: str, seed: int, pruner: str) -> dict[str, float]:
+        """The levels at which a replicate needs a ranking of `pruner`, its own or to lend its quotas."""
+        found = {}
+        for part in self._parts(architecture, seed):
+            if any(pruner in (name, PRUNERS[name].borrows) for name in part.pruners):
+                found |= part.levels
+        return dict(sorted(found.items(), key=lambda level: level[1]))
+
+    def trains_dense(self, architecture: str, seed: int) -> bool:
+        """Whether the dense network is trained: in a part only where a pruner looks at its weights."""
+        parts = self._parts(architecture, seed)
+        return self.study.train and any(
+            not part.name or PRUNERS[pruner].needs_trained for part in parts for pruner in part.pruners
+        )
+
+    def _parts(self, architecture: str, seed: int) -> list[Part]:
+        return [part for part in self.study.parts_of(architecture) if seed in part.seeds]
+
+    def files(self, pattern: str, trained: bool = False) -> list[str]:
+        """The files of `pattern` for all replicates; its wildcards: architecture, seed and perhaps pruner.
+
+        Args:
+            trained: only those of replicates in which something is trained.
+        """
+        return [
+            file
             for architecture in self.study.architectures
-            for seed in self.study.seeds
-            for pruner in self.study.pruners_of(architecture)
+            for seed in self.seeds(architecture)
+            if not trained
+            or self.trains_dense(architecture, seed)
+            or self.subnetworks(architecture, seed, trained=True)
+            for file in dict.fromkeys(
+                pattern.format(architecture=architecture, seed=seed, pruner=keys["pruner"])
+                for keys in self.subnetworks(architecture, seed)
+            )
         ]
-        return list(dict.fromkeys(files))
+
+    def retraining_jobs(self, architecture: str, seed: int) -> dict[str, list[str]]:
+        """Names of the retraining jobs of a replicate by pruner; empty for jobs that pruners share."""
+        jobs: dict[str, list[str]] = {}
+        for share in self.shares(architecture):
+            if seed in share.part.seeds:
+                for pruner in share.part.pruners if share.pruners == [ANY_PRUNER] else [""]:
+                    jobs.setdefault(pruner, []).append(share.name.replace(ANY_PRUNER, pruner))
+        return jobs

@@ -80,17 +80,26 @@ def write_table(table: pd.DataFrame, path: Path | str, columns: list[str] | None
         table.to_csv(temporary, index=False, columns=columns, lineterminator="\n")
 
 
-def untrained(plan: Plan) -> pd.DataFrame:
-    """What stands for the evaluations of a study that trains nothing: a row per subnetwork."""
-    rows = [
-        {"architecture": architecture, "seed": seed, "dataset": settings.dataset}
-        | {"reduced": "no training", "n_weights": None, "status": "untrained", "steps": 0}
-        | {key: keys[key] for key in ("pruner", "criterion", "target_compression")}
-        | {"test_accuracy": None, "test_loss": None}
-        for architecture, settings in plan.study.architectures.items()
-        for seed in plan.study.seeds
-        for keys in plan.subnetworks(architecture)
-    ]
+def untrained(plan: Plan, evaluations: pd.DataFrame) -> pd.DataFrame:
+    """What stands for the evaluations of subnetworks that are not trained: a row for each.
+
+    Args:
+        evaluations: of those that are. An architecture of which there are none is marked as reduced.
+    """
+    facts = evaluations.drop_duplicates("architecture").set_index("architecture") if len(evaluations) else {}
+    rows = []
+    for architecture, settings in plan.study.architectures.items():
+        about = {"architecture": architecture, "dataset": settings.dataset, "reduced": "no training"}
+        if architecture in getattr(facts, "index", ()):
+            about |= facts.loc[architecture, ["dataset", "reduced"]].to_dict()
+        rows += [
+            about
+            | {"seed": seed, "n_weights": None, "status": "untrained", "steps": 0}
+            | {key: keys[key] for key in ("pruner", "criterion", "target_compression")}
+            | {"test_accuracy": None, "test_loss": None}
+            for seed in plan.seeds(architecture)
+            for keys in plan.subnetworks(architecture, seed, trained=False)
+        ]
     return pd.DataFrame(rows)
 
 
