@@ -4,95 +4,135 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from effective_sparsity.claims.evidence import Bound, Part, Verdict, together
+from effective_sparsity.claims.evidence import Bound, Part, Verdict, decide, jackknife, overall
 
 AT_LEAST_ONE = Bound("at least", 1.0)
 
 
 def part(*values: float, bound: Bound = AT_LEAST_ONE, unit="points", missing="") -> Part:
-    return Part("quantity", unit, bound, values, missing)
+    return Part("label", "quantity", unit, bound, values, missing)
 
 
-def test_the_interval_is_students():
+def verdicts(*parts: Part) -> list[str]:
+    return [str(decision.verdict) for decision in decide(parts)]
+
+
+def test_the_interval_of_a_single_part_is_students():
     # Mean 2, standard error 1 / sqrt(3), quantile 4.302653 for two degrees of freedom.
-    assert part(1, 2, 3).interval() == pytest.approx(
-        (2, 2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5), abs=1e-5
-    )
+    (decision,) = decide([part(1, 2, 3)])
+    expected = (2, 2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5)
+    assert (decision.value, decision.low, decision.high) == pytest.approx(expected, abs=1e-5)
 
 
 def test_factors_are_averaged_as_logarithms():
-    value, low, high = part(1, 10, 100, unit="factor").interval()
-    assert value == pytest.approx(10)
-    assert low * high == pytest.approx(100)
-
-
-def test_infinite_values_have_a_median_and_a_range():
-    assert part(2, math.inf, 3, unit="factor").interval() == (3, 2, math.inf)
-
-
-def test_more_comparisons_widen_the_interval():
-    _, low, high = part(1, 2, 3).interval()
-    _, lower, higher = part(1, 2, 3).interval(comparisons=5)
-    assert lower < low < high < higher
+    (decision,) = decide([part(1, 10, 100, unit="factor")])
+    assert decision.value == pytest.approx(10)
+    assert decision.low * decision.high == pytest.approx(100)
 
 
 @pytest.mark.parametrize(
     ("values", "verdict"),
     [
-        ((2.0, 2.1, 2.2), Verdict.CONFIRMED),
-        ((1.0, 1.0, 1.0), Verdict.CONFIRMED),
-        ((0.5, 2.0, 3.0), Verdict.NOT_CONFIRMED),
-        ((0.1, 0.2, 0.1), Verdict.REFUTED),
-        ((9.0, 9.0), Verdict.NOT_ENOUGH_DATA),
-        ((), Verdict.NOT_ENOUGH_DATA),
+        ((2.0, 2.1, 2.2), "confirmed"),
+        ((1.0, 1.0, 1.0), "confirmed"),
+        ((0.5, 2.0, 3.0), "undecided"),
+        ((0.1, 0.2, 0.1), "refuted"),
+        ((0.5, 0.5, 0.5), "refuted"),
+        ((9.0, 9.0), "not enough data"),
+        ((), "not enough data"),
     ],
 )
 def test_verdicts(values, verdict):
-    assert part(*values).verdict() == verdict
+    assert verdicts(part(*values)) == [verdict]
 
 
-def test_between_the_two_bounds_nothing_is_said():
-    bound = Bound("at most", 1.0, refuted=2.0)
-    verdicts = [part(value, value, value, bound=bound).verdict() for value in (1.0, 1.5, 2.0, 2.5)]
-    assert verdicts == [Verdict.CONFIRMED, Verdict.NOT_CONFIRMED, Verdict.NOT_CONFIRMED, Verdict.REFUTED]
+def test_holm_rejects_step_by_step():
+    """p values 0.01, 0.02 and 0.04 pass 0.05 / 3, 0.05 / 2 and 0.05; 0.03 in second place fails 0.05 / 2."""
+
+    def with_p_value(p: float) -> Part:
+        base = np.array([-1.0, 0.0, 1.0, 2.0, -2.0])
+        shift = stats.t.isf(p / 2, len(base) - 1) * stats.sem(base)
+        return part(*(1.0 + base + shift))
+
+    assert verdicts(*map(with_p_value, (0.04, 0.01, 0.02))) == ["confirmed"] * 3
+    assert verdicts(*map(with_p_value, (0.04, 0.01, 0.03))) == ["undecided", "confirmed", "undecided"]
+    assert verdicts(*map(with_p_value, (0.018, 0.018, 0.018))) == ["undecided"] * 3
 
 
-def test_one_of_many_comparisons_must_fail_more_clearly_to_refute():
-    near = part(0.0, 0.2, 0.4)
-    assert near.verdict() == Verdict.REFUTED
-    assert near.verdict(comparisons=8) == Verdict.NOT_CONFIRMED
+def test_the_correction_is_the_same_in_both_directions():
+    high, low = part(1.2, 1.4, 1.7), part(0.8, 0.6, 0.3)
+    alone = verdicts(high) + verdicts(low)
+    assert alone == ["confirmed", "refuted"] or alone == ["undecided", "undecided"]
+    many = [part(1.0, 2.0, 0.0)] * 8
+    one, other = decide([high, *many])[0], decide([low, *many])[0]
+    assert one.low - 1 == pytest.approx(1 - other.high)
+    assert {one.verdict, other.verdict} == {Verdict.UNDECIDED}
+
+
+def test_an_undecided_part_says_how_many_seeds_it_would_take():
+    values = [0.0, 1.0, 2.0, 3.0, 0.5, 2.5]
+    (decision,) = decide([part(*values)])
+    assert decision.verdict == Verdict.UNDECIDED
+    n, effect, spread = decision.seeds_needed, np.mean(values) - 1, np.std(values, ddof=1)
+
+    def power(n):
+        return stats.nct.sf(stats.t.isf(0.025, n - 1), n - 1, effect / spread * n**0.5)
+
+    assert power(n) == pytest.approx(0.9, abs=0.02)
+    assert power(n - 3) < 0.9
+    assert math.isinf(decide([part(0.0, 2.0, 1.0)])[0].seeds_needed)  # the mean is the bound
 
 
 def test_what_is_missing_is_named():
-    assert part(1.0).lacks() == "3 seeds (there is 1)"
-    assert part(1.0, 1.0, 1.0, missing="pruner snip").verdict() == Verdict.NOT_ENOUGH_DATA
+    assert part(1.0).lacks == "3 seeds (there is 1)"
+    assert verdicts(part(1.0, 1.0, 1.0, missing="pruner snip")) == ["not enough data"]
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "verdict"),
+    ("found", "verdict", "if_any_suffices"),
     [
-        (["confirmed", "confirmed"], "confirmed"),
-        (["confirmed", "not confirmed"], "not confirmed"),
-        (["not confirmed", "not enough data"], "not enough data"),
-        (["not enough data", "refuted", "confirmed"], "refuted"),
-        ([], "not enough data"),
+        (["confirmed", "confirmed"], "confirmed", "confirmed"),
+        (["confirmed", "undecided"], "undecided", "confirmed"),
+        (["refuted", "undecided"], "refuted", "undecided"),
+        (["refuted", "confirmed", "undecided"], "in part", "confirmed"),
+        (["refuted", "refuted"], "refuted", "refuted"),
+        (["undecided", "not enough data"], "not enough data", "not enough data"),
+        (["not enough data", "refuted"], "not enough data", "not enough data"),
+        ([], "not enough data", "not enough data"),
     ],
 )
-def test_a_claim_holds_if_all_its_parts_do(verdicts, verdict):
-    assert together(map(Verdict, verdicts)) == verdict
+def test_the_verdict_on_a_claim_follows_from_its_parts(found, verdict, if_any_suffices):
+    found = [Verdict(name) for name in found]
+    assert overall(found) == verdict
+    assert overall(found, any_suffices=True) == if_any_suffices
+
+
+def test_jackknife_of_a_mean_is_the_values_and_of_a_variance_is_unbiased():
+    values = [1.0, 4.0, 9.0, 16.0]
+    assert jackknife(np.mean, values) == pytest.approx(values)
+    assert np.mean(jackknife(np.var, values)) == pytest.approx(np.var(values, ddof=1))
+
+
+finite = st.floats(0.01, 1e6)
 
 
 @given(
-    st.lists(st.floats(0.01, 1e6) | st.just(math.inf), max_size=6),
+    st.lists(st.lists(finite, max_size=6), max_size=6),
     st.sampled_from(["factor", "points", "share", "tau"]),
-    st.integers(1, 9),
+    st.sampled_from(["at least", "at most"]),
 )
-def test_no_part_is_both_confirmed_and_refuted(values, unit, comparisons):
-    for side in ("at least", "at most"):
-        bound = Bound(side, 10.0)
-        a_part = part(*values, unit=unit, bound=bound)
-        _, low, high = a_part.interval(comparisons)
-        assert not (bound.holds(low, high) and bound.fails(low, high))
-        assert a_part.verdict(comparisons) in Verdict
-        assert np.isnan(low) or low <= high
+def test_a_part_is_undecided_exactly_where_its_interval_contains_the_bound(rows, unit, side):
+    parts = [part(*values, unit=unit, bound=Bound(side, 10.0)) for values in rows]
+    for decision in decide(parts):
+        if decision.verdict == Verdict.NOT_ENOUGH_DATA:
+            assert len(decision.part.values) < 3
+            continue
+        assert decision.low <= decision.high
+        inside = decision.low < 10 < decision.high
+        assert (
+            (decision.verdict == Verdict.UNDECIDED) == inside
+            or math.isclose(10, decision.low, rel_tol=1e-9)
+            or math.isclose(10, decision.high, rel_tol=1e-9)
+        )

@@ -11,9 +11,10 @@ from effective_sparsity.claims.verdicts import judge
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
-        (1.0491, "factor", "1.05"),
+        (1.0491, "factor", "1.049"),
+        (2.345, "factor", "2.35"),
         (24567.8, "factor", "24,568"),
-        (math.inf, "factor", "infinite"),
+        (0.00251, "share", "0.25"),
         (0.9584, "share", "95.8"),
         (-1.234, "points", "-1.23"),
         (0.2, "tau", "+0.20"),
@@ -40,6 +41,7 @@ def test_every_claim_is_on_the_page_with_its_criterion_and_measurements(tables):
     for row in measurements.itertuples():
         assert row.quantity in text
     assert "nan" not in text
+    assert text.count("(secondary)") == (measurements.role == "secondary").sum()
 
 
 def test_a_reduced_setting_stands_beside_every_verdict(tables):
@@ -53,9 +55,16 @@ def test_a_reduced_setting_stands_beside_every_verdict(tables):
 
 def test_what_is_missing_is_on_the_page(tables):
     tables["costs"] = tables["costs"].iloc[:0]
-    assert "Missing: run times of random-uniform (costs)." in page(*judge(tables, "study"))
+    assert "Missing: run times of pruning and retraining (costs)." in page(*judge(tables, "study"))
 
 
 def test_a_page_for_no_data_can_be_written(tables):
     empty = {name: table.iloc[:0] for name, table in tables.items()}
     assert "not enough data" in page(*judge(empty, "study"))
+
+
+def test_an_undecided_part_says_what_it_would_take(tables):
+    rows = tables["subnetworks"]
+    for seed, points in enumerate((-0.02, 0.0, 0.05)):
+        rows.loc[(rows.pruner == "synflow") & (rows.seed == seed), "test_accuracy"] += points
+    assert "undecided; would take" in page(*judge(tables, "study"))

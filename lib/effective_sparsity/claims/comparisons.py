@@ -1,82 +1,87 @@
 """Claims 6 and 7: which pruner is better at equal effective compression.
 
-Two pruners are compared at the target compressions that effective pruning reached with both, in all seeds, to
-within 10 %. A level counts if the better of the two has at least half of the dense network's accuracy: where
-neither learns, there is nothing to compare, and such levels would dilute a difference. The quantity is the
-difference of their accuracies, averaged over the levels, pair by pair: a seed has the same initial weights
-and order of the data for all pruners.
+Two pruners are compared seed by seed, at the levels of a range that effective pruning reached with both to
+within 10 %. The quantity is the difference of their accuracies, mean over the levels.
 """
 
 import pandas as pd
 
 from effective_sparsity.claims.evidence import Bound, Part
-from effective_sparsity.claims.selection import lacking, on_target
+from effective_sparsity.claims.selection import (
+    IGQ,
+    OPTIONAL,
+    PRIMARY,
+    QUOTAS,
+    SALIENCIES,
+    SECONDARY,
+    by_seed,
+    lacking,
+    on_target,
+    within,
+)
 from effective_sparsity.figures.tables import Tables
-
-_MIN_LEVELS = 3
 
 # "As well as" means: worse by less than this, in percentage points of accuracy.
 MARGIN = 1.0
+AS_GOOD, BETTER = Bound("at least", -MARGIN), Bound("at least", 0.0)
 
-_AT_INITIALISATION = ("snip", "snip-iterative", "synflow")
-_BEYOND_THE_PAPER = ("grasp",)
-_RANDOM = ("random-uniform", "random-erk", "random-snip", "random-synflow")
-_RANDOM_WHERE_DEFINED = ("random-uniform-plus", "random-smart-ratio")
-_MAGNITUDE = ("magnitude-global", "lamp", "magnitude-uniform", "magnitude-erk")
-_MAGNITUDE_WHERE_DEFINED = ("magnitude-uniform-plus",)
+_MAGNITUDE = ("magnitude-global", "lamp", "magnitude-uniform", "magnitude-uniform-plus", "magnitude-erk")
 
 
 def random_pruning_is_as_good_as_saliency(tables: Tables) -> list[Part]:
-    """Claim 6, from `subnetworks` and `dense`.
+    """Claim 6, from `subnetworks`.
 
     The quotas are fixed to the paper's own: to choose the best of several afterwards would favour the claim.
     """
-    others = (*_AT_INITIALISATION, *_present(tables, _BEYOND_THE_PAPER))
-    return [advantage(tables, "random-igq", other, Bound("at least", -MARGIN)) for other in others]
+    return [
+        *_advantages(tables, IGQ, SALIENCIES, AS_GOOD),
+        *_advantages(tables, IGQ, SALIENCIES, AS_GOOD, thin=True),
+    ]
 
 
 def igq_is_the_best_quota(tables: Tables) -> list[Part]:
-    """Claim 7, from `subnetworks` and `dense`: better for random pruning, as good for magnitude pruning."""
-    quotas = (*_RANDOM, *_present(tables, _RANDOM_WHERE_DEFINED))
-    magnitudes = (*_MAGNITUDE, *_present(tables, _MAGNITUDE_WHERE_DEFINED))
+    """Claim 7, from `subnetworks`: better for random pruning, as good for magnitude pruning."""
     return [
-        *(advantage(tables, "random-igq", other, Bound("at least", 0)) for other in quotas),
-        *(advantage(tables, "magnitude-igq", other, Bound("at least", -MARGIN)) for other in magnitudes),
+        *_advantages(tables, IGQ, QUOTAS, BETTER),
+        *_advantages(tables, "magnitude-igq", _MAGNITUDE, AS_GOOD),
+        *_advantages(tables, IGQ, QUOTAS, AS_GOOD, primary=False),
+        *_advantages(tables, IGQ, QUOTAS, BETTER, thin=True),
+        *_advantages(tables, "magnitude-igq", _MAGNITUDE, AS_GOOD, thin=True),
     ]
 
 
-def _present(tables: Tables, pruners: tuple[str, ...]) -> list[str]:
-    return [pruner for pruner in pruners if pruner in set(tables["subnetworks"].pruner)]
+def _advantages(
+    tables: Tables,
+    pruner: str,
+    others: tuple[str, ...],
+    bound: Bound,
+    thin: bool = False,
+    primary: bool = True,
+) -> list[Part]:
+    """A part for each other pruner; without the optional ones that the study cannot compare."""
+    parts = {other: _advantage(tables, pruner, other, bound, thin, primary) for other in others}
+    return [part for other, part in parts.items() if not (part.missing and other in OPTIONAL)]
 
 
-def advantage(tables: Tables, pruner: str, other: str, bound: Bound) -> Part:
+def _advantage(tables: Tables, pruner: str, other: str, bound: Bound, thin: bool, primary: bool) -> Part:
     """By how many percentage points `pruner` is more accurate than `other`, for each seed."""
     rows = tables["subnetworks"]
-    rows = rows[
-        (rows.criterion == "effective") & rows.pruner.isin([pruner, other]) & rows.test_accuracy.notna()
-    ]
-    rows = rows[on_target(rows)]
+    rows = rows[(rows.criterion == "effective") & rows.pruner.isin([pruner, other]) & on_target(rows)]
+    rows = within(rows[rows.test_accuracy.notna()], SECONDARY if thin else PRIMARY)
+    differences = _differences(rows, pruner, other)
     missing = lacking(tables["subnetworks"], [pruner, other])
-    quantity = f"test accuracy of {pruner} minus that of {other}"
-    if missing or not {pruner, other} <= set(rows.pruner):
-        return Part(
-            quantity, "points", bound, missing=missing or "levels that effective pruning reaches with both"
-        )
-    differences = _differences(rows, pruner, other, tables["dense"].test_accuracy.mean())
-    n_levels = len(differences)
-    if n_levels < _MIN_LEVELS:
-        missing = (
-            f"{_MIN_LEVELS} compressions at which {pruner} and {other} can be compared (there are {n_levels})"
-        )
-        return Part(quantity, "points", bound, missing=missing)
-    return Part(f"{quantity}, mean over {n_levels} compressions", "points", bound, tuple(differences.mean()))
+    if not missing and differences.empty:
+        missing = f"{'secondary' if thin else 'primary'} compressions that both {pruner} and {other} reach"
+    levels = f"{len(differences)} {'thin ' if thin else ''}compressions"
+    name = f"{'as good as' if bound.value < 0 else 'better than'} {other}{' when thin' if thin else ''}"
+    quantity = f"test accuracy of {pruner} minus that of {other}, mean over {levels}"
+    values = tuple(differences.mean()) if len(differences) else ()
+    return Part(name, quantity, "points", bound, values, missing, primary=primary and not thin)
 
 
-def _differences(rows: pd.DataFrame, pruner: str, other: str, dense: float) -> pd.DataFrame:
-    """Percentage points by which `pruner` is better; target compressions by seeds."""
-    table = rows.pivot_table(index="target_compression", columns=["pruner", "seed"], values="test_accuracy")
-    first, second = table[pruner], table[other]
-    seeds = [seed for seed in first if seed in second]
-    first, second = first[seeds], second[seeds]
-    better = pd.concat([first.mean(axis=1), second.mean(axis=1)], axis=1).max(axis=1)
-    return (100 * (first - second))[better >= dense / 2].dropna()
+def _differences(rows: pd.DataFrame, pruner: str, other: str) -> pd.DataFrame:
+    """Percentage points by which `pruner` is better; target compressions by seeds that have all of them."""
+    first, second = (rows[rows.pruner == name] for name in (pruner, other))
+    levels = set(first.target_compression) & set(second.target_compression)
+    tables = [by_seed(t[t.target_compression.isin(levels)], 100 * t.test_accuracy) for t in (first, second)]
+    return (tables[0] - tables[1]).dropna(axis="columns")

@@ -1,64 +1,48 @@
-"""From a quantity that was measured once for each seed to a verdict on what is claimed of it.
+"""From one value per seed to a verdict, the same way for every part of every claim (docs/claims.md).
 
-A part of a claim names a bound for its quantity, fixed here in code before any number is known. It is
-confirmed only if the whole 95 % interval over seeds keeps the bound, and refuted only if a whole interval
-lies beyond it; whatever lies between is not confirmed. Two allowances make the verdicts conservative:
-
-* a claim holds only if all its parts hold, so confirming needs no correction for their number; but one part
-  that fails by chance would refute it, so intervals that refute are widened (Bonferroni) by how many there
-  are;
-* fewer than three seeds give no verdict: the interval of two values is 12.7 standard errors wide on each
-  side.
+A t test over seeds asks on which side of its bound the mean of a part lies. Holm's correction covers the
+parts that are decided together, confirming and refuting alike. The interval shown is that of the corrected
+test, so a part is undecided exactly where its interval contains the bound.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from scipy import stats
 
 MIN_SEEDS = 3
+ERROR_RATE = 0.05
+POWER = 0.9
+# More seeds than this are not worth counting.
+MANY_SEEDS = 1000
+
+Unit = Literal["factor", "points", "share", "tau"]
+Item = TypeVar("Item")
 
 
 class Verdict(StrEnum):
     """What the tables say of a claim, or of a part of it."""
 
     CONFIRMED = "confirmed"
-    NOT_CONFIRMED = "not confirmed"
     REFUTED = "refuted"
+    IN_PART = "in part"
+    UNDECIDED = "undecided"
     NOT_ENOUGH_DATA = "not enough data"
-
-
-# Which verdict a claim takes over from its parts, if any of them has it.
-_PRECEDENCE = (Verdict.REFUTED, Verdict.NOT_ENOUGH_DATA, Verdict.NOT_CONFIRMED, Verdict.CONFIRMED)
-
-Unit = Literal["factor", "points", "share", "tau"]
 
 
 @dataclass(frozen=True)
 class Bound:
-    """What is claimed of a quantity.
-
-    Attributes:
-        side: whether the quantity is claimed to be "at least" or "at most" `confirmed`.
-        confirmed: the claim is confirmed if the whole interval keeps this bound.
-        refuted: it is refuted if a whole interval lies beyond this one; as `confirmed` unless given.
-    """
+    """What is claimed of a quantity: that it is "at least" or "at most" a value."""
 
     side: Literal["at least", "at most"]
-    confirmed: float
-    refuted: float | None = None
+    value: float
 
-    def holds(self, low: float, high: float) -> bool:
-        """Whether the interval keeps the bound."""
-        return low >= self.confirmed if self.side == "at least" else high <= self.confirmed
-
-    def fails(self, low: float, high: float) -> bool:
-        """Whether the interval lies beyond the bound."""
-        limit = self.confirmed if self.refuted is None else self.refuted
-        return high < limit if self.side == "at least" else low > limit
+    def holds(self, value: float) -> bool:
+        """Whether a value keeps the bound."""
+        return value >= self.value if self.side == "at least" else value <= self.value
 
 
 @dataclass(frozen=True)
@@ -66,59 +50,143 @@ class Part:
     """A quantity, its value for each seed, and what is claimed of it.
 
     Attributes:
+        label: what is claimed, in a few words.
         quantity: what was measured, in words.
         unit: "factor" (averaged as a logarithm), "points" (percentage points), "share" (a fraction) or "tau".
-        bound: what is claimed.
-        values: one for each seed; may be infinite.
+        bound: what is claimed of the mean over seeds.
+        values: one finite value for each seed.
         missing: what else the tables must have before the quantity means anything; empty if nothing.
+        primary: whether the verdict on the claim rests on it.
     """
 
+    label: str
     quantity: str
     unit: Unit
     bound: Bound
     values: Sequence[float] = ()
     missing: str = ""
+    primary: bool = True
 
-    def interval(self, comparisons: int = 1) -> tuple[float, float, float]:
-        """Mean and its t interval, 95 % for all `comparisons` together; NaN without values.
-
-        Infinite values have no mean: then it is the median, and the range of the values.
-        """
-        values = np.asarray(self.values, float)
-        if not len(values):
-            return np.nan, np.nan, np.nan
-        if not np.isfinite(values).all():
-            return float(np.median(values)), values.min(), values.max()
-        if self.unit == "factor":
-            return tuple(10 ** np.array(_t_interval(np.log10(values), comparisons)))
-        return _t_interval(values, comparisons)
-
+    @property
     def lacks(self) -> str:
         """What is missing for a verdict; empty if nothing is."""
         if self.missing or len(self.values) >= MIN_SEEDS:
             return self.missing
         return f"{MIN_SEEDS} seeds (there {'is' if len(self.values) == 1 else 'are'} {len(self.values)})"
 
-    def verdict(self, comparisons: int = 1) -> Verdict:
-        """The verdict on this part, one of `comparisons` of its claim."""
-        if self.lacks():
-            return Verdict.NOT_ENOUGH_DATA
-        if self.bound.holds(*self.interval()[1:]):
-            return Verdict.CONFIRMED
-        if self.bound.fails(*self.interval(comparisons)[1:]):
-            return Verdict.REFUTED
-        return Verdict.NOT_CONFIRMED
+    def scaled(self, values: Sequence[float]) -> np.ndarray:
+        """Values on the scale on which they are averaged."""
+        array = np.asarray(values, dtype=float)
+        return np.log10(array) if self.unit == "factor" else array
+
+    def unscaled(self, value: float) -> float:
+        """A value in the unit again."""
+        return float(10**value) if self.unit == "factor" else float(value)
 
 
-def _t_interval(values: np.ndarray, comparisons: int) -> tuple[float, float, float]:
+@dataclass(frozen=True)
+class Decision:
+    """A part with what its values say.
+
+    Attributes:
+        part: the part.
+        value: mean over seeds; NaN without values.
+        low, high: its interval, corrected for the parts that are decided together; NaN for fewer than two
+            seeds.
+        verdict: on this part.
+        seeds_needed: an undecided part's number of seeds that would decide it with power 0.9, if mean and
+            spread were as measured; infinite beyond 1,000.
+    """
+
+    part: Part
+    value: float
+    low: float
+    high: float
+    verdict: Verdict
+    seeds_needed: float = np.nan
+
+
+def decide(parts: Sequence[Part]) -> list[Decision]:
+    """Decide parts together: Holm's step-down procedure over their two-sided t tests."""
+    p_values = {i: _p_value(part) for i, part in enumerate(parts) if not part.lacks}
+    levels = _holm(p_values)
+    return [_decision(part, levels.get(i, ERROR_RATE)) for i, part in enumerate(parts)]
+
+
+def _holm(p_values: dict[int, float]) -> dict[int, float]:
+    """The error rate at which each part is tested; from the first failure on, that of the failure."""
+    levels = {}
+    level, failed = ERROR_RATE, False
+    for rank, (i, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
+        level = level if failed else ERROR_RATE / (len(p_values) - rank)
+        failed = failed or p >= level
+        levels[i] = level
+    return levels
+
+
+def _p_value(part: Part) -> float:
+    """Two-sided p value of the mean being equal to the bound."""
+    values, bound = part.scaled(part.values), part.scaled([part.bound.value])[0]
+    effect, error = abs(values.mean() - bound), stats.sem(values)
+    return float(2 * stats.t.sf(effect / error, len(values) - 1)) if error else 0.0
+
+
+def _decision(part: Part, error_rate: float) -> Decision:
+    values = part.scaled(part.values)
+    if len(values) == 0:
+        return Decision(part, np.nan, np.nan, np.nan, Verdict.NOT_ENOUGH_DATA)
     mean = float(values.mean())
     if len(values) == 1:
-        return mean, np.nan, np.nan
-    half = stats.t.ppf(1 - 0.025 / comparisons, len(values) - 1) * stats.sem(values)
-    return mean, mean - half, mean + half
+        return Decision(part, part.unscaled(mean), np.nan, np.nan, Verdict.NOT_ENOUGH_DATA)
+    half = stats.t.ppf(1 - error_rate / 2, len(values) - 1) * stats.sem(values)
+    value, low, high = (part.unscaled(x) for x in (mean, mean - half, mean + half))
+    if part.lacks:
+        return Decision(part, value, low, high, Verdict.NOT_ENOUGH_DATA)
+    holds = {part.bound.holds(low), part.bound.holds(high)}
+    if len(holds) == 2:
+        needed = _seeds_needed(mean - part.scaled([part.bound.value])[0], values.std(ddof=1), error_rate)
+        return Decision(part, value, low, high, Verdict.UNDECIDED, needed)
+    return Decision(part, value, low, high, Verdict.CONFIRMED if holds == {True} else Verdict.REFUTED)
 
 
-def together(verdicts: Iterable[Verdict]) -> Verdict:
-    """The verdict on a claim of which all parts must hold."""
-    found = set(verdicts) or {Verdict.NOT_ENOUGH_DATA}
-    return next(verdict for verdict in _PRECEDENCE if verdict in found)
+def _seeds_needed(effect: float, spread: float, error_rate: float) -> float:
+    """The smallest number of seeds at which the test finds `effect` with power 0.9."""
+    n = np.arange(MIN_SEEDS, MANY_SEEDS + 1)
+    detectable = (stats.t.ppf(1 - error_rate / 2, n - 1) + stats.t.ppf(POWER, n - 1)) * spread / np.sqrt(n)
+    enough = n[detectable <= abs(effect)]
+    return float(enough[0]) if len(enough) else np.inf
+
+
+def overall(verdicts: Sequence[Verdict], any_suffices: bool = False) -> Verdict:
+    """The verdict on a claim from those on its primary parts.
+
+    Args:
+        any_suffices: whether one confirmed part confirms the claim, which says that something can be.
+    """
+    found = set(verdicts)
+    decided = found & {Verdict.CONFIRMED, Verdict.REFUTED}
+    if any_suffices and Verdict.CONFIRMED in found:
+        return Verdict.CONFIRMED
+    if not found or Verdict.NOT_ENOUGH_DATA in found:
+        return Verdict.NOT_ENOUGH_DATA
+    if any_suffices:
+        return Verdict.REFUTED if found == {Verdict.REFUTED} else Verdict.UNDECIDED
+    if len(decided) == 2:
+        return Verdict.IN_PART
+    if found == {Verdict.CONFIRMED}:
+        return Verdict.CONFIRMED
+    return Verdict.REFUTED if Verdict.REFUTED in found else Verdict.UNDECIDED
+
+
+def jackknife(statistic: Callable[[Sequence[Item]], float], seeds: Sequence[Item]) -> list[float]:
+    """One value per seed of a statistic that needs several seeds at once: its pseudo-values.
+
+    Their mean is the jackknife estimate, and their standard error that of Tukey (1958).
+
+    Args:
+        statistic: of any part of `seeds`.
+        seeds: at least three.
+    """
+    n = len(seeds)
+    whole = statistic(seeds)
+    return [n * whole - (n - 1) * statistic([*seeds[:i], *seeds[i + 1 :]]) for i in range(n)]

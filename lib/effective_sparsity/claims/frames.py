@@ -1,92 +1,123 @@
 """Claim 4: what changes when pruners are compared at equal effective instead of equal direct compression.
 
-At each target compression, the direct frame has the directly pruned subnetworks of all pruners, the effective
-frame the effectively pruned ones. Accuracies differ between seeds, too, so each change is taken relative to
-the change from seed to seed within the effective frame. (Two seeds share the difference between them, so the
-values of different seeds are not quite independent and their interval is approximate.)
+At each target compression the direct frame has the directly pruned subnetworks of all pruners, the effective
+frame the effectively pruned ones.
 """
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from effective_sparsity.claims.evidence import Bound, Part
+from effective_sparsity.claims.evidence import MIN_SEEDS, Bound, Part, jackknife
+from effective_sparsity.claims.selection import AT_INITIALISATION, PRIMARY, SECONDARY, within
 from effective_sparsity.figures.tables import Tables
 
-# Below this compression the two frames are nearly the same for everyone (claim 3).
-_FROM = 100.0
-_MIN_PRUNERS = 5
-_MIN_LEVELS = 3
+MIN_PRUNERS, MIN_LEVELS = 5, 2
 # In percentage points of accuracy, and in units of Kendall's tau.
-_ACCURACY, _ORDER = 1.0, 0.1
+ACCURACY, ORDER = 1.0, 0.1
+_CONTRAST = ("snip", "synflow")
+_FRAMES = ["direct", "effective"]
 
 
 def frames_disagree(tables: Tables) -> list[Part]:
-    """Claim 4, from `subnetworks`: change of accuracies, and of the order of the pruners."""
-    accuracy = _complete(tables["subnetworks"])
-    accuracy = accuracy.groupby("target_compression").filter(lambda level: len(level) >= _MIN_PRUNERS)
-    n_levels = accuracy.index.get_level_values("target_compression").nunique()
-    missing = (
-        ""
-        if n_levels >= _MIN_LEVELS
-        else f"{_MIN_LEVELS} compressions of {_FROM:g} or more with {_MIN_PRUNERS} pruners that were trained "
-        f"in both frames with all seeds (there are {n_levels})"
-    )
-    seeds = list(accuracy["direct"]) if n_levels else []
-    # What noise alone does needs a second seed to be seen.
-    seeds = seeds if len(seeds) > 1 else []
+    """Claim 4, from `subnetworks`: accuracies, the order of the pruners, and SNIP against SynFlow."""
+    rows = tables["subnetworks"]
+    primary = _both_frames(within(rows, PRIMARY))
+    thinner = _both_frames(within(rows, (PRIMARY[0], SECONDARY[1])))
+    missing = _missing(primary)
+    contrast = primary[primary.index.get_level_values("pruner").isin(_CONTRAST)]
+    has_both = contrast.index.get_level_values("pruner").nunique() == len(_CONTRAST)
     return [
         Part(
-            f"change of test accuracy between frames from compression {_FROM:g}, mean over pruners, beyond "
-            "that between seeds",
+            "accuracy changes",
+            "test accuracy of effective minus direct pruning, mean over pruners and compressions",
             "points",
-            Bound("at least", _ACCURACY),
-            [_change(accuracy, seed) for seed in seeds],
+            Bound("at least", ACCURACY),
+            _gain(primary),
             missing,
         ),
         Part(
-            f"drop of Kendall's tau between frames from compression {_FROM:g}, below that between seeds",
+            "order changes",
+            "Kendall's tau within minus between the frames, between different seeds",
             "tau",
-            Bound("at least", _ORDER),
-            [drop for seed in seeds if np.isfinite(drop := _drop(accuracy, seed))],
+            Bound("at least", ORDER),
+            _drops(thinner),
             missing,
+        ),
+        Part(
+            "SNIP against SynFlow changes",
+            "test accuracy of snip minus synflow, effective minus direct pruning, mean over compressions",
+            "points",
+            Bound("at least", ACCURACY),
+            _gain_of_first(contrast) if has_both else (),
+            missing or ("" if has_both else "pruners snip and synflow in both frames"),
         ),
     ]
 
 
-def _complete(subnetworks: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy by (target, pruner), columns (criterion, seed), where both frames and all seeds are there."""
-    rows = subnetworks[(subnetworks.target_compression >= _FROM) & subnetworks.test_accuracy.notna()]
-    rows = rows[rows.criterion.isin(["direct", "effective"])]
-    table = rows.pivot_table(
+def _both_frames(rows: pd.DataFrame) -> pd.DataFrame:
+    """Accuracies in per cent by (target, pruner), columns (criterion, seed); seeds that have all of them."""
+    rows = rows[rows.test_accuracy.notna() & rows.pruner.isin(AT_INITIALISATION)]
+    table = 100 * rows.pivot_table(
         index=["target_compression", "pruner"], columns=["criterion", "seed"], values="test_accuracy"
     )
-    if not {"direct", "effective"} <= set(rows.criterion):
+    if not set(_FRAMES) <= set(rows.criterion):
+        return table.iloc[:0]
+    for frame in _FRAMES:
+        table = table.dropna(how="all", subset=[(frame, seed) for seed in table[frame]])
+    table = table.dropna(axis="columns")
+    if not set(_FRAMES) <= set(table.columns.get_level_values(0)):
         return table.iloc[:0]
     shared = [seed for seed in table["direct"] if seed in table["effective"]]
-    return table.loc[:, [(frame, seed) for frame in ("direct", "effective") for seed in shared]].dropna()
+    return table[[(frame, seed) for frame in _FRAMES for seed in shared]]
 
 
-def _change(accuracy: pd.DataFrame, seed: int) -> float:
-    effective = accuracy["effective"]
-    between_frames = (accuracy["direct"][seed] - effective[seed]).abs().mean()
-    between_seeds = effective.drop(columns=seed).sub(effective[seed], axis=0).abs().to_numpy().mean()
-    return 100 * (between_frames - between_seeds)
+def _missing(accuracy: pd.DataFrame) -> str:
+    n_pruners = accuracy.groupby("target_compression").size()
+    if (n_pruners >= MIN_PRUNERS).sum() >= MIN_LEVELS:
+        return ""
+    return f"{MIN_LEVELS} primary compressions with {MIN_PRUNERS} pruners trained in both frames"
 
 
-def _drop(accuracy: pd.DataFrame, seed: int) -> float:
-    """NaN if at no level there is an order, all pruners being equal."""
-    drops = []
-    for _, level in accuracy.groupby("target_compression"):
-        effective = level["effective"]
-        between_frames = _tau(level["direct"][seed], effective[seed])
-        between_seeds = np.mean(
-            [_tau(effective[other], effective[seed]) for other in effective if other != seed]
-        )
-        drops.append(between_seeds - between_frames)
-    drops = np.array(drops)
-    return float(drops[np.isfinite(drops)].mean()) if np.isfinite(drops).any() else np.nan
+def _gain(accuracy: pd.DataFrame) -> tuple[float, ...]:
+    return tuple((accuracy["effective"] - accuracy["direct"]).mean()) if len(accuracy) else ()
 
 
-def _tau(first: pd.Series, second: pd.Series) -> float:
-    return stats.kendalltau(first, second).statistic
+def _gain_of_first(contrast: pd.DataFrame) -> tuple[float, ...]:
+    """For each seed, by how much more the first pruner of the contrast gains."""
+    gain = (contrast["effective"] - contrast["direct"]).groupby("pruner").mean()
+    return tuple(gain.loc[_CONTRAST[0]] - gain.loc[_CONTRAST[1]])
+
+
+def _drops(accuracy: pd.DataFrame) -> tuple[float, ...]:
+    """One value per seed of tau within minus tau between the frames, mean over levels."""
+    if accuracy.empty or len(seeds := list(accuracy["direct"])) < MIN_SEEDS:
+        return ()
+    taus = [kendall_taus(level.to_numpy().T) for _, level in accuracy.groupby("target_compression")]
+    n = len(seeds)
+
+    def drop(chosen: list[int]) -> float:
+        direct, effective = np.array(chosen), np.array(chosen) + n
+        different = ~np.eye(len(chosen), dtype=bool)
+        drops = [
+            (
+                np.nanmean(tau[np.ix_(direct, direct)][different])
+                + np.nanmean(tau[np.ix_(effective, effective)][different])
+            )
+            / 2
+            - np.nanmean(tau[np.ix_(direct, effective)][different])
+            for tau in taus
+        ]
+        return float(np.mean(drops))
+
+    return tuple(jackknife(drop, list(range(n))))
+
+
+def kendall_taus(values: np.ndarray) -> np.ndarray:
+    """Kendall's tau-b between all rows; 0 where a row is constant, since it has no order.
+
+    Args:
+        values: rows to compare, such as networks, by columns, such as pruners.
+    """
+    signs = np.sign(values[:, :, None] - values[:, None, :]).reshape(len(values), -1)
+    untied = np.sqrt((signs**2).sum(axis=1))
+    return signs @ signs.T / np.maximum(np.outer(untied, untied), 1)

@@ -2,14 +2,17 @@
 
 import pandas as pd
 
-from effective_sparsity.claims.evidence import Part, Verdict, together
+from effective_sparsity.claims.evidence import Decision, Verdict, decide, overall
 from effective_sparsity.claims.registry import CLAIMS, Claim
 from effective_sparsity.figures.tables import Tables, of_panel, panels
 
 _WHERE = ["study", "claim", "architecture", "dataset"]
-_MEASURED = ["quantity", "unit", "value", "low", "high", "seeds"]
-CLAIM_COLUMNS = [*_WHERE, "statement", "verdict", *_MEASURED, "criterion", "missing", "reduced"]
-MEASUREMENT_COLUMNS = [*_WHERE, *_MEASURED, "side", "bound", "verdict", "missing", "reduced"]
+_COUNTED = (Verdict.CONFIRMED, Verdict.REFUTED, Verdict.UNDECIDED)
+CLAIM_COLUMNS = [*_WHERE, "statement", "verdict", *map(str, _COUNTED), "criterion", "missing", "reduced"]
+MEASUREMENT_COLUMNS = [
+    *_WHERE, "role", "label", "quantity", "unit", "value", "low", "high", "seeds", "side", "bound", "verdict",
+    "seeds_needed", "missing", "reduced",
+]  # fmt: skip
 
 
 def judge(tables: Tables, study: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -20,9 +23,11 @@ def judge(tables: Tables, study: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         study: its name.
 
     Returns:
-        Claims: one row per claim and network, with the verdict, the first measurement that it follows from
-        (value with its 95 % interval over seeds), the criterion, what is missing, and how the setting is
-        reduced. Measurements: one row for each part of each claim, with the bound that it must keep.
+        Claims: one row per claim and network, with the verdict, how many of its primary parts are confirmed,
+            refuted and undecided, the criterion, what is missing, and how the setting is reduced.
+            Measurements: one row for each part of each claim, with its role (primary or secondary), mean over
+            seeds with its corrected interval, bound, verdict, and the number of seeds that an undecided part
+            would take.
     """
     claims, measurements = [], []
     for number, claim in CLAIMS.items():
@@ -30,15 +35,14 @@ def judge(tables: Tables, study: str) -> tuple[pd.DataFrame, pd.DataFrame]:
             of_network = {name: of_panel(table, panel) for name, table in tables.items()}
             where = {"study": study, "claim": number, "architecture": panel[0], "dataset": panel[1]}
             where["reduced"] = _reduced(of_network["subnetworks"])
-            rows = _measure(claim.parts(of_network))
-            verdict = together(row["verdict"] for row in rows)
-            decisive = next(row for row in rows if row["verdict"] == verdict)
-            missing = "; ".join(dict.fromkeys(row["missing"] for row in rows if row["missing"]))
-            said = {"statement": claim.statement, "criterion": claim.criterion, "missing": missing}
-            claims.append(where | decisive | said)
-            measurements += [where | row for row in rows]
-    return pd.DataFrame(claims, columns=CLAIM_COLUMNS), pd.DataFrame(
-        measurements, columns=MEASUREMENT_COLUMNS
+            parts = claim.parts(of_network)
+            primary = decide([part for part in parts if part.primary])
+            secondary = decide([part for part in parts if not part.primary])
+            claims.append(where | _summary(claim, primary))
+            measurements += [where | _row(decision) for decision in [*primary, *secondary]]
+    return (
+        pd.DataFrame(claims, columns=CLAIM_COLUMNS),
+        pd.DataFrame(measurements, columns=MEASUREMENT_COLUMNS),
     )
 
 
@@ -55,23 +59,31 @@ def _reduced(subnetworks: pd.DataFrame) -> str:
     return "; ".join(dict.fromkeys(text for text in texts if text))
 
 
-def _measure(parts: list[Part]) -> list[dict]:
-    rows = []
-    for part in parts:
-        value, low, high = part.interval()
-        verdict: Verdict = part.verdict(len(parts))
-        rows.append(
-            {
-                "quantity": part.quantity,
-                "unit": part.unit,
-                "value": value,
-                "low": low,
-                "high": high,
-                "seeds": len(part.values),
-                "side": part.bound.side,
-                "bound": part.bound.confirmed,
-                "verdict": str(verdict),
-                "missing": part.lacks(),
-            }
-        )
-    return rows
+def _summary(claim: Claim, decisions: list[Decision]) -> dict:
+    verdicts = [decision.verdict for decision in decisions]
+    return {
+        "statement": claim.statement,
+        "verdict": str(overall(verdicts, claim.any_suffices)),
+        **{str(verdict): verdicts.count(verdict) for verdict in _COUNTED},
+        "criterion": claim.criterion,
+        "missing": "; ".join(dict.fromkeys(d.part.lacks for d in decisions if d.part.lacks)),
+    }
+
+
+def _row(decision: Decision) -> dict:
+    part = decision.part
+    return {
+        "role": "primary" if part.primary else "secondary",
+        "label": part.label,
+        "quantity": part.quantity,
+        "unit": part.unit,
+        "value": decision.value,
+        "low": decision.low,
+        "high": decision.high,
+        "seeds": len(part.values),
+        "side": part.bound.side,
+        "bound": part.bound.value,
+        "verdict": str(decision.verdict),
+        "seeds_needed": decision.seeds_needed,
+        "missing": part.lacks,
+    }

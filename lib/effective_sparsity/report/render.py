@@ -9,7 +9,15 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from effective_sparsity.claims.page import EXPLANATION, measured, network, required, with_blanks
+from effective_sparsity.claims.page import (
+    EXPLANATION,
+    finding,
+    measured,
+    network,
+    part_verdict,
+    required,
+    with_blanks,
+)
 from effective_sparsity.claims.registry import CLAIMS
 from effective_sparsity.figures.registry import FIGURES
 from effective_sparsity.figures.tables import Tables, reduced_text
@@ -84,14 +92,17 @@ def _claims(claims: pd.DataFrame, measurements: pd.DataFrame) -> list[dict]:
                     "network": network(row) or "No network",
                     "verdict": row.verdict,
                     "reduced": row.reduced,
-                    "finding": f"{row.quantity}: {measured(row)}",
+                    "finding": finding(parts),
                     "missing": row.missing,
                     "parts": [
                         {
+                            "label": part.label,
+                            "role": part.role,
                             "quantity": part.quantity,
                             "measured": measured(part),
                             "required": required(part),
                             "verdict": part.verdict,
+                            "more": part_verdict(part).partition("; ")[2],
                         }
                         for part in parts.itertuples()
                     ],
