@@ -30,6 +30,7 @@ except UserError as error:
     sys.exit(f"Error: {error}")
 
 ROOT = f"{STUDY.results}/{STUDY.study}"
+CONNECTIVITY = f"{ROOT}/{{architecture}}/connectivity.safetensors"
 REPLICATE = f"{ROOT}/{{architecture}}/seed-{{seed}}"
 PRUNED = f"{REPLICATE}/{{pruner}}"
 INITIAL = f"{REPLICATE}/initial.safetensors"
@@ -68,6 +69,8 @@ def looked_at(name):
     files = {"initial": INITIAL}
     if pruner.needs_trained:
         files["dense"] = DENSE
+    if pruner.needs_connectivity:
+        files["connectivity"] = CONNECTIVITY
     if pruner.borrows:
         files[pruner.borrows] = RANKING.replace("{pruner}", pruner.borrows)
     return files
@@ -82,7 +85,7 @@ def rankings_of(*pruners):
     """The files from which `Rankings` reads or makes the rankings of these pruners; initial weights, anyway."""
 
     def files_of(wildcards):
-        files = {"initial": INITIAL, "connectivity": f"{ROOT}/{{architecture}}/connectivity.safetensors"}
+        files = {"initial": INITIAL, "connectivity": CONNECTIVITY}
         for name in expand(pruners, **wildcards):
             files |= {name: RANKING.replace("{pruner}", name)} if PRUNERS[name].costly else looked_at(name)
         return {key: file.format(**wildcards) for key, file in files.items()}

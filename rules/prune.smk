@@ -1,10 +1,10 @@
-# Rankings, and what is left at each level. Only rankings that take gradients are stored; the others, and all
-# subnetworks, are made where they are needed, from the network's connectivity.
+# Rankings, and what is left at each level. Only rankings that take gradients or the data set are stored;
+# the others, and all subnetworks, are made where they are needed, from the network's connectivity.
 
 
 rule trace:
     output:
-        f"{ROOT}/{{architecture}}/connectivity.safetensors",
+        CONNECTIVITY,
     log:
         f"{LOGS}/trace/{{architecture}}.log",
     benchmark:

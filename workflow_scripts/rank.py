@@ -24,7 +24,7 @@ with job_log(snakemake.log[0]):
     levels = settings.get("levels", {ONE_SHOT: None})
 
     def priorities_at(level):
-        borrowed = RankingFile(files[pruner.borrows])[level].layers if pruner.borrows else None
+        borrowed = RankingFile(files[pruner.borrows])[level] if pruner.borrows else None
         return pruner.priorities(inputs.having(compression=levels[level], borrowed=borrowed))
 
     save_rankings(snakemake.output[0], list(levels), map(priorities_at, levels))

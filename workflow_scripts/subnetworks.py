@@ -24,7 +24,7 @@ with job_log(snakemake.log[0]):
         layers.append(identified(counts, criterion=criterion, target_compression=compression))
     curves = [
         identified(curve(rankings[level]), target_compression=compressions.get(level))
-        for level in rankings.levels
+        for level in rankings.distinct(compressions)
     ]
     write_table(identified(pd.concat(layers), **keys), snakemake.output.layers)
     write_table(identified(pd.concat(curves), **keys), snakemake.output.curve)

@@ -6,6 +6,7 @@ from matplotlib.colors import to_rgb
 
 from effective_sparsity.figures.accuracy import AT_INITIALISATION
 from effective_sparsity.figures.style import (
+    CONTROLS,
     MAGNITUDE_QUOTAS,
     PRUNERS,
     RANDOM_QUOTAS,
@@ -17,6 +18,14 @@ from effective_sparsity.figures.style import (
     plain_number,
 )
 from effective_sparsity.pruning.pruners import PRUNERS as OF_THE_STUDY
+
+PANELS = [
+    RANDOM_QUOTAS,
+    MAGNITUDE_QUOTAS,
+    SALIENCIES,
+    AT_INITIALISATION,
+    ("snip", "random-igq", *CONTROLS),
+]
 
 # Machado, Oliveira & Fernandes 2009, table 1, severity 1.0: linear RGB as seen without one kind of cone.
 VISIONS = {
@@ -50,7 +59,7 @@ def cielab(color: str, vision) -> np.ndarray:
 
 
 @pytest.mark.parametrize("vision", VISIONS)
-@pytest.mark.parametrize("pruners", [RANDOM_QUOTAS, MAGNITUDE_QUOTAS, AT_INITIALISATION])
+@pytest.mark.parametrize("pruners", PANELS)
 def test_colours_in_a_panel_can_be_told_apart(pruners, vision):
     for one, other in combinations(pruners, 2):
         colours = (cielab(look(pruner).color, VISIONS[vision]) for pruner in (one, other))
@@ -58,7 +67,7 @@ def test_colours_in_a_panel_can_be_told_apart(pruners, vision):
 
 
 def test_no_two_pruners_in_a_panel_share_a_marker():
-    for pruners in (RANDOM_QUOTAS, MAGNITUDE_QUOTAS, SALIENCIES, AT_INITIALISATION):
+    for pruners in PANELS:
         assert len({look(pruner).marker for pruner in pruners}) == len(pruners)
 
 
@@ -77,6 +86,8 @@ def test_every_pruner_has_a_look_of_its_own():
         ("magnitude-global", "Magnitude, global"),
         ("lamp", "LAMP"),
         ("snip-iterative", "SNIP-iterative"),
+        ("random-igq-snip-pixels", "Random, IGQ on SNIP's pixels"),
+        ("snip-permuted-own-pixels", "SNIP, own pixels permuted"),
         ("my-pruner", "my-pruner"),
     ],
 )

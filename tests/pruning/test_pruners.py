@@ -12,7 +12,6 @@ from effective_sparsity.connectivity.vectors import flatten
 from effective_sparsity.errors import UserError
 from effective_sparsity.pruning.orders import at_random
 from effective_sparsity.pruning.pruners import PAPER, PRUNERS, Pruner
-from effective_sparsity.pruning.rank import rank
 
 SUITABLE = [name for name, pruner in PRUNERS.items() if not pruner.convolutional_only]
 
@@ -23,12 +22,12 @@ def ranking_of(inputs):
     connectivity = Connectivity(inputs.model(), inputs.network.input_shape)
 
     @cache
-    def ranking(name):
+    def priorities(name):
         pruner = PRUNERS[name]
-        borrowed = ranking(pruner.borrows).priority if pruner.borrows else None
-        return rank(pruner, inputs.having(borrowed=borrowed), connectivity)
+        borrowed = priorities(pruner.borrows) if pruner.borrows else None
+        return pruner.priorities(inputs.having(borrowed=borrowed, connectivity=connectivity))
 
-    return ranking
+    return cache(lambda name: priorities(name).ranking(connectivity))
 
 
 def test_the_paper_s_fifteen_pruners_are_there():

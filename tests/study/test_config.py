@@ -67,7 +67,9 @@ def test_the_paper_s_study_has_its_whole_grid(root):
 def test_the_curves_study_has_all_pruners_that_need_no_training(root):
     study = study_file(root, "studies/curves.yaml")
     assert part_of(study, "lenet-300-100").pruners == [
-        name for name, pruner in PRUNERS.items() if not (pruner.needs_trained or pruner.convolutional_only)
+        name
+        for name, pruner in PRUNERS.items()
+        if not (pruner.needs_trained or pruner.convolutional_only or pruner.control)
     ]
     assert len(part_of(study, "lenet-5").pruners) == 11
     large = {name: set(part_of(study, name).pruners) for name in ("vgg-16", "vgg-19", "resnet-18")}
@@ -81,6 +83,8 @@ def test_pruners_are_the_paper_s_unless_all_are_asked_for():
     everything = part_of(read_config(changed(architectures=convolutional, pruners="all")), "lenet-5").pruners
     assert len(of_the_paper) == 15
     assert set(everything) - set(of_the_paper) == {"grasp", "random-smart-ratio"}
+    of_lenet_300_100 = part_of(read_config(changed(pruners="all")), "lenet-300-100").pruners
+    assert not any(PRUNERS[name].control for name in of_lenet_300_100)
 
 
 def test_only_leaves_the_other_architectures_out():
@@ -142,6 +146,12 @@ def test_ranges_have_the_paper_s_compressions():
         (changed(pruners=["snip", "snip"]), "config: pruners: .*duplicates"),
         (changed(pruners=[]), "config: pruners: none for lenet-300-100; give at least one"),
         (changed(pruners=["random-uniform-plus"]), "random-uniform-plus is for convolutional networks only"),
+        (
+            changed(
+                architectures={"lenet-5": {"dataset": "cifar10"}}, pruners=["snip", "snip-permuted-pixels"]
+            ),
+            "snip-permuted-pixels is for fully connected networks only and lenet-5 has convolutions",
+        ),
         (changed(criteria=["both"]), "config: criteria.0: .*'direct' or 'effective', not 'both'"),
         (changed(architectures={"lenet": {"dataset": "mnist"}}), "unknown architecture 'lenet'; did"),
         (changed(architectures={"lenet-300-100": {"dataset": "mnits"}}), "'mnits'; did you mean mnist?"),

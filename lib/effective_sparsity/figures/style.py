@@ -29,12 +29,21 @@ MAGNITUDE_QUOTAS = (
     "magnitude-uniform-plus",
 )
 SALIENCIES = ("snip", "snip-iterative", "synflow", "grasp")
-PRUNERS = RANDOM_QUOTAS + MAGNITUDE_QUOTAS + SALIENCIES
+# Drawn beside SNIP and random pruning with IGQ, which they explain.
+CONTROLS = (
+    "random-igq-snip-pixels",
+    "random-igq-random-pixels",
+    "random-igq-varying-pixels",
+    "snip-permuted-pixels",
+    "snip-permuted-own-pixels",
+)
+PRUNERS = RANDOM_QUOTAS + MAGNITUDE_QUOTAS + SALIENCIES + CONTROLS
 
 FAMILIES = {
     "Random pruning": RANDOM_QUOTAS,
     "Magnitude pruning": MAGNITUDE_QUOTAS,
     "Saliency at initialisation": SALIENCIES,
+    "Controls of pixels": CONTROLS,
 }
 
 # Colours differ enough for all three kinds of colour blindness among pruners that share a panel; a test says
@@ -126,8 +135,23 @@ class Look:
         }
 
 
+def _control(label: str, color: str, marker: str, face: str) -> Look:
+    return Look(label, label, color, marker, face)
+
+
+_CONTROLS = {
+    "random-igq-snip-pixels": _control("Random, IGQ on SNIP's pixels", "#0072B2", "<", "white"),
+    "random-igq-random-pixels": _control("Random, IGQ on random pixels", "#88CCEE", ">", "white"),
+    "random-igq-varying-pixels": _control("Random, IGQ on varying pixels", "#332288", "v", "white"),
+    "snip-permuted-pixels": _control("SNIP, pixels permuted", "#8B0000", "P", "#8B0000"),
+    "snip-permuted-own-pixels": _control("SNIP, own pixels permuted", "#DDCC77", "X", "#DDCC77"),
+}
+
+
 def look(pruner: str) -> Look:
     """Appearance of a pruner; one that the study does not know is drawn in grey under its own name."""
+    if pruner in _CONTROLS:
+        return _CONTROLS[pruner]
     prefix = next((prefix for prefix in _ORDERS if pruner.startswith(prefix)), "")
     quota = pruner.removeprefix(prefix)
     if quota not in _QUOTAS:

@@ -7,16 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from effective_sparsity.datasets.store import Dataset
 from effective_sparsity.errors import UserError
 from effective_sparsity.networks.registry import Network
-from effective_sparsity.pruning import allocations
+from effective_sparsity.pruning import allocations, controls
 from effective_sparsity.pruning.magnitude import lamp, magnitude
 from effective_sparsity.pruning.orders import Layers, at_random, by_score, redistribute
 from effective_sparsity.pruning.ranking import Priorities
+
+if TYPE_CHECKING:
+    from effective_sparsity.connectivity import Connectivity
 
 # Of the pruners that take gradients: samples of a minibatch, and minibatches or steps of a pruner.
 MINIBATCH = 128
@@ -36,7 +40,8 @@ class Inputs:
         seed: the study's seed of this replicate.
         dataset: training data; None unless the pruner `needs_data`.
         trained: prunable weights after dense training; None unless the pruner `needs_trained`.
-        borrowed: priorities of the pruner whose quotas are used, if `borrows`.
+        borrowed: the order in which another pruner keeps the weights; None unless the pruner `borrows`.
+        connectivity: that of the network; None unless the pruner `needs_connectivity`.
         compression: the target; None unless the pruner is `iterative`.
         snip_loss: "cross-entropy" or "linear" (see `saliencies`).
         device: where a pruner that `needs_data` runs the network: "cpu", "cuda" or "cuda:1".
@@ -48,7 +53,8 @@ class Inputs:
     seed: int
     dataset: Dataset | None = None
     trained: Layers | None = None
-    borrowed: Layers | None = None
+    borrowed: Priorities | None = None
+    connectivity: "Connectivity | None" = None
     compression: float | None = None
     snip_loss: str = "cross-entropy"
     device: str = "cpu"
@@ -81,24 +87,29 @@ class Pruner:
     Attributes:
         scores: from `Inputs` to a score for every prunable weight; larger is kept longer, +inf always, -inf
             never.
-        needs_data, needs_trained: which inputs it reads beside the initial weights.
-        borrows: name of the pruner whose layerwise quotas it uses.
+        needs_data, needs_trained, needs_connectivity: which inputs it reads beside the initial weights.
+        borrows: name of the pruner whose ranking it reads.
         iterative: whether its ranking depends on the target compression.
         convolutional_only: whether it is undefined for networks without convolutions.
+        fully_connected_only: whether it is undefined for networks with convolutions.
         needs_loss: whether it depends on the loss that `snip_loss` chooses.
+        control: whether it answers a question about other pruners, and so is never in a study unless named.
     """
 
     scores: Callable[[Inputs], Layers]
     needs_data: bool = False
     needs_trained: bool = False
+    needs_connectivity: bool = False
     borrows: str | None = None
     iterative: bool = False
     convolutional_only: bool = False
+    fully_connected_only: bool = False
     needs_loss: bool = False
+    control: bool = False
 
     @property
     def costly(self) -> bool:
-        """Whether its scores take gradients, so that its rankings are stored rather than made again."""
+        """Whether its scores take gradients or the data set; its rankings are stored, not made again."""
         return self.needs_data or (self.iterative and not self.borrows)
 
     def priorities(self, inputs: Inputs) -> Priorities:
@@ -134,7 +145,7 @@ def _random(allocation: allocations.Allocation, **facts) -> Pruner:
 
 def _random_with_quotas_of(lender: str, **facts) -> Pruner:
     def scores(inputs: Inputs) -> Layers:
-        return redistribute(inputs.borrowed, at_random(inputs.weights, inputs.seed))
+        return redistribute(inputs.borrowed.layers, at_random(inputs.weights, inputs.seed))
 
     return Pruner(scores, borrows=lender, **facts)
 
@@ -159,6 +170,15 @@ def _saliency(function: str, **facts) -> Pruner:
     return Pruner(scores, **facts)
 
 
+def _control(scores: Callable[[Inputs], Layers], **facts) -> Pruner:
+    return Pruner(scores, fully_connected_only=True, control=True, **facts)
+
+
+def _control_by_active_pixels(scores: Callable[[Inputs], Layers]) -> Pruner:
+    """A control that depends on the pixels that SNIP chooses at the target compression."""
+    return _control(scores, borrows="snip", needs_connectivity=True, iterative=True)
+
+
 # The fifteen of the paper.
 PAPER: dict[str, Pruner] = {
     "random-uniform": _random(allocations.uniform),
@@ -180,4 +200,9 @@ PAPER: dict[str, Pruner] = {
 PRUNERS: dict[str, Pruner] = PAPER | {
     "random-smart-ratio": Pruner(_random_with_smart_ratios, convolutional_only=True),
     "grasp": _saliency("grasp", needs_data=True),
+    "random-igq-snip-pixels": _control_by_active_pixels(controls.random_igq_snip_pixels),
+    "random-igq-random-pixels": _control_by_active_pixels(controls.random_igq_random_pixels),
+    "random-igq-varying-pixels": _control(controls.random_igq_varying_pixels, needs_data=True),
+    "snip-permuted-pixels": _control(controls.snip_permuted_pixels, borrows="snip"),
+    "snip-permuted-own-pixels": _control_by_active_pixels(controls.snip_permuted_own_pixels),
 }

@@ -1,10 +1,10 @@
 """The rankings of a study: which are stored, and how the others are made again (no torch).
 
-Scores that take gradients are worth storing. All others take seconds for the largest network, and follow from
-the seed, from the trained weights, or from the stored ranking whose quotas they borrow.
+Scores that take gradients or the data set are worth storing. All others take seconds for the largest network,
+and follow from the seed, from the trained weights, or from the stored ranking of another pruner.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from effective_sparsity.connectivity import Connectivity
@@ -24,7 +24,8 @@ def inputs_of(pruner: str, architecture: str, seed: int, files: Files) -> Inputs
     Args:
         pruner, architecture: names.
         seed: the seed of the replicate.
-        files: `initial`, the initial weights, and `dense`, the trained network, if the pruner needs it.
+        files: `initial`, the initial weights; `dense`, the trained network, and `connectivity`, if the pruner
+            needs them.
     """
     initial = TensorFile(files["initial"])
     inputs = Inputs(
@@ -36,6 +37,8 @@ def inputs_of(pruner: str, architecture: str, seed: int, files: Files) -> Inputs
     if PRUNERS[pruner].needs_trained:
         state = load_trained(files["dense"]).state
         inputs = inputs.having(trained={name: state[name] for name in inputs.prunable})
+    if PRUNERS[pruner].needs_connectivity:
+        inputs = inputs.having(connectivity=Connectivity.load(files["connectivity"]))
     return inputs
 
 
@@ -45,7 +48,7 @@ class Rankings:
     Args:
         pruner, architecture, seed: as for `inputs_of`.
         files: `connectivity` and, of a pruner that is `costly`, its ranking file by its name; else `initial`,
-            `dense` if it needs it, and the ranking file of the pruner whose quotas it borrows by its name.
+            `dense` if it needs it, and the ranking file of the pruner from which it borrows by its name.
     """
 
     def __init__(self, pruner: str, architecture: str, seed: int, files: Files):
@@ -56,15 +59,13 @@ class Rankings:
         self._latest: dict[str, Ranking] = {}
         self._inputs = None if self._stored else inputs_of(pruner, architecture, seed, files)
 
-    @property
-    def levels(self) -> list[str]:
-        """The levels that have a ranking each, or `ONE_SHOT` alone if one serves them all."""
-        source = self._stored or (self._pruner.iterative and self._lender)
-        return source.levels if source else [ONE_SHOT]
+    def distinct(self, levels: Iterable[str]) -> list[str]:
+        """Those of the levels that have a ranking each: all, or `ONE_SHOT` alone if one serves them all."""
+        return list(levels) if self._pruner.iterative else [ONE_SHOT]
 
     def __getitem__(self, level: str) -> Ranking:
         """The ranking of a level, or the one that serves all levels."""
-        level = ONE_SHOT if ONE_SHOT in self.levels else level
+        level = level if self._pruner.iterative else ONE_SHOT
         if level not in self._latest:
             self._latest.clear()  # one at a time: a ranking of a large network is large
             self._latest[level] = self._priorities(level).ranking(self._connectivity)
@@ -73,5 +74,6 @@ class Rankings:
     def _priorities(self, level: str) -> Priorities:
         if self._stored:
             return self._stored[level]
-        borrowed = self._lender[level].layers if self._lender else None
-        return self._pruner.priorities(self._inputs.having(borrowed=borrowed))
+        borrowed = self._lender[level] if self._lender else None
+        compression = float(level) if self._pruner.iterative else None
+        return self._pruner.priorities(self._inputs.having(borrowed=borrowed, compression=compression))

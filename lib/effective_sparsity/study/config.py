@@ -279,7 +279,7 @@ class StudyConfig(_Section):
         elif own is not None:
             asked, key = own, f"architectures.{architecture}.pruners"
         if asked in ("all", "paper"):
-            named = PAPER if asked == "paper" else PRUNERS
+            named = PAPER if asked == "paper" else [name for name in PRUNERS if not PRUNERS[name].control]
             return [name for name in named if not self._unsuitable(name, architecture)]
         for pruner in asked:
             _known(pruner, PRUNERS, "pruner", key)
@@ -296,6 +296,8 @@ class StudyConfig(_Section):
         """Why a pruner cannot be used, or nothing if it can."""
         if PRUNERS[pruner].convolutional_only and not NETWORKS[architecture].convolutional:
             return f"is for convolutional networks only and {architecture} has no convolution"
+        if PRUNERS[pruner].fully_connected_only and NETWORKS[architecture].convolutional:
+            return f"is for fully connected networks only and {architecture} has convolutions"
         if PRUNERS[pruner].needs_trained and not self.train:
             return "looks at trained weights and train is false"
         return ""
