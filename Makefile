@@ -15,7 +15,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help environment study reference test lint archive clean
+.PHONY: help environment study progress reference test lint archive clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -24,6 +24,9 @@ environment: .venv/complete  ## Make .venv with the versions of requirements.loc
 
 study: .venv/complete  ## Run the default study; CONFIG=studies/NAME.yaml runs another one, CORES=4 limits the cores
 	.venv/bin/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) --quiet rules host
+
+progress: .venv/complete  ## Say how far the study of CONFIG is, also while it runs: networks trained, time left
+	@PYTHONPATH=lib .venv/bin/python -m effective_sparsity.study.progress $(CONFIG)
 
 reference: .venv/complete  ## Run the studies of results/reference and publish them; MIRRORS names folders with their data
 	for study in $(REFERENCE); do \

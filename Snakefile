@@ -52,6 +52,7 @@ localrules:
 
 onstart:
     check_device()
+    print(progress(PLAN))
 
 
 onsuccess:

@@ -14,7 +14,8 @@ from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.study import versions
 from effective_sparsity.study.config import read_config
 from effective_sparsity.study.include import with_included
-from effective_sparsity.study.plan import Plan
+from effective_sparsity.study.plan import DENSE_FILE, REPLICATE_FOLDER, TRAINED_FILE, Plan
+from effective_sparsity.study.progress import progress
 from effective_sparsity.training.execution import Execution
 
 try:
@@ -29,14 +30,14 @@ try:
 except UserError as error:
     sys.exit(f"Error: {error}")
 
-ROOT = f"{STUDY.results}/{STUDY.study}"
+ROOT = PLAN.root
 CONNECTIVITY = f"{ROOT}/{{architecture}}/connectivity.safetensors"
-REPLICATE = f"{ROOT}/{{architecture}}/seed-{{seed}}"
+REPLICATE = f"{ROOT}/{REPLICATE_FOLDER}"
 PRUNED = f"{REPLICATE}/{{pruner}}"
 INITIAL = f"{REPLICATE}/initial.safetensors"
-DENSE = f"{REPLICATE}/dense/trained.safetensors"
+DENSE = f"{ROOT}/{DENSE_FILE}"
 RANKING = f"{PRUNED}/ranking.safetensors"
-TRAINED = f"{PRUNED}/{{criterion}}/c{{level}}.safetensors"
+TRAINED = f"{ROOT}/{TRAINED_FILE}"
 DATASET = f"{STUDY.data}/{{dataset}}.safetensors"
 LOGS = f"{ROOT}/logs"
 BENCHMARKS = f"{ROOT}/benchmarks"

@@ -16,6 +16,11 @@ from effective_sparsity.training.recipe import Recipe
 IMAGES_IN_A_FOLDER = (100_000, 10_000)
 
 
+# Files of a study, relative to its folder.
+REPLICATE_FOLDER = "{architecture}/seed-{seed}"
+DENSE_FILE = f"{REPLICATE_FOLDER}/dense/trained.safetensors"
+TRAINED_FILE = f"{REPLICATE_FOLDER}/{{pruner}}/{{criterion}}/c{{level}}.safetensors"
+
 # Stands for a pruner in the name of a job, of which each pruner has one.
 ANY_PRUNER = "{pruner}"
 
@@ -39,12 +44,22 @@ class Share:
         """Of one job: names, or `ANY_PRUNER` alone."""
         return [ANY_PRUNER] if ANY_PRUNER in self.name else self.part.pruners
 
+    @property
+    def jobs(self) -> list[list[str]]:
+        """The pruners of each job of a replicate."""
+        return [[pruner] for pruner in self.part.pruners] if ANY_PRUNER in self.name else [self.part.pruners]
+
 
 @dataclass(frozen=True)
 class Plan:
     """The runs that follow from a study's configuration."""
 
     study: StudyConfig
+
+    @property
+    def root(self) -> str:
+        """The folder of the study's results."""
+        return f"{self.study.results}/{self.study.study}"
 
     def check_folders(self) -> None:
         """Raise UserError if the folder of the results or of the data cannot be written to."""
@@ -215,6 +230,7 @@ class Plan:
         jobs: dict[str, list[str]] = {}
         for share in self.shares(architecture):
             if seed in share.part.seeds:
-                for pruner in share.part.pruners if share.pruners == [ANY_PRUNER] else [""]:
-                    jobs.setdefault(pruner, []).append(share.name.replace(ANY_PRUNER, pruner))
+                for pruners in share.jobs:
+                    shared = "" if len(share.jobs) == 1 and ANY_PRUNER not in share.name else pruners[0]
+                    jobs.setdefault(shared, []).append(share.name.format(pruner=pruners[0]))
         return jobs
