@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from effective_sparsity.pruning.ranking import Ranking
-from effective_sparsity.pruning.subnetworks import curve, layer_counts, subnetwork
+from effective_sparsity.pruning.subnetworks import LAYER_COLUMNS, Subnetwork, curve, layer_counts, subnetwork
 
 
 @pytest.fixture
@@ -23,16 +23,26 @@ def ranking() -> Ranking:
 def test_layers_are_counted_one_by_one(ranking):
     pruned = subnetwork(ranking, "direct", 2)
     counts = layer_counts(pruned)
-    assert counts.columns.tolist() == ["layer", "n_weights", "n_kept", "n_active"]
+    assert counts.columns.tolist() == LAYER_COLUMNS
     assert counts.layer.tolist() == ["a", "b"]
     assert counts.n_weights.tolist() == [6, 4]
     assert counts.n_kept.sum() == 5
     assert counts.n_active.tolist() == [int(mask.sum()) for mask in pruned.active.values()]
 
 
+def test_live_units_are_those_that_an_active_weight_reads_or_feeds():
+    linear = np.array([[0, 1, 1], [0, 0, 0], [0, 0, 1]], bool)
+    kernels = np.zeros((4, 2, 3, 3), bool)
+    kernels[1, 0, 2, 2] = kernels[3, 0, 0, 0] = kernels[3, 0, 1, 1] = True
+    active = {"fc": linear, "conv": kernels}
+    counts = layer_counts(Subnetwork({name: np.ones_like(mask) for name, mask in active.items()}, active))
+    assert counts.live_inputs.tolist() == [2, 1]
+    assert counts.live_outputs.tolist() == [2, 2]
+
+
 def test_a_level_out_of_reach_has_no_layers_but_their_columns():
     counts = layer_counts(None)
-    assert counts.columns.tolist() == ["layer", "n_weights", "n_kept", "n_active"]
+    assert counts.columns.tolist() == LAYER_COLUMNS
     assert len(counts) == 0
 
 

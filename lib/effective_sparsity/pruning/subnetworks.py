@@ -10,6 +10,7 @@ from effective_sparsity.pruning.ranking import Criterion, Ranking, as_compressio
 Masks = dict[str, np.ndarray]
 
 CURVE_POINTS = 200
+LAYER_COLUMNS = ["layer", "n_weights", "n_kept", "n_active", "live_inputs", "live_outputs"]
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,27 @@ def subnetwork(ranking: Ranking, criterion: Criterion, compression: float) -> Su
 
 
 def layer_counts(subnetwork: Subnetwork | None) -> pd.DataFrame:
-    """One row per layer: layer (the parameter's name), n_weights, n_kept, n_active; no rows for None."""
+    """One row per layer; no rows for None.
+
+    Columns: layer (the parameter's name), n_weights, n_kept, n_active; live_inputs and live_outputs, the
+    units (features or channels) that an active weight of the layer reads and feeds. Live outputs of the last
+    layer are the classes whose logits depend on the input.
+    """
     rows = [
-        (name, kept.size, int(kept.sum()), int(subnetwork.active[name].sum()))
-        for name, kept in (subnetwork.kept.items() if subnetwork else ())
+        (
+            name,
+            kept.size,
+            int(kept.sum()),
+            int(active.sum()),
+            int(active.any(axis=(0, *range(2, active.ndim))).sum()),
+            int(active.any(axis=tuple(range(1, active.ndim))).sum()),
+        )
+        for name, kept, active in (
+            (name, kept, subnetwork.active[name])
+            for name, kept in (subnetwork.kept.items() if subnetwork else ())
+        )
     ]
-    return pd.DataFrame(rows, columns=["layer", "n_weights", "n_kept", "n_active"])
+    return pd.DataFrame(rows, columns=LAYER_COLUMNS)
 
 
 def curve(ranking: Ranking, n_points: int = CURVE_POINTS) -> pd.DataFrame:

@@ -22,7 +22,10 @@ COLUMNS = {
         "effective_compression", "status", "steps", "test_accuracy", "test_loss",
     ],
     "dense": [*_RUN, "seed", "n_weights", "steps", "status", "test_accuracy", "test_loss"],
-    "layers": [*_RUN, "pruner", "criterion", "seed", "target_compression", "layer", *_COUNTS],
+    "layers": [
+        *_RUN, "pruner", "criterion", "seed", "target_compression", "layer", *_COUNTS, "live_inputs",
+        "live_outputs",
+    ],
     "history": [
         *_RUN, "pruner", "criterion", "seed", "target_compression", "step", "train_loss", "test_loss",
         "test_accuracy",
@@ -36,6 +39,8 @@ COLUMNS = {
 # Files of a replicate become a table of another name, and do not say yet of which study they are.
 _OF_A_REPLICATE = {"evaluation": "dense", "curve": "curves"}
 _OF_THE_STUDY = ("study", "dataset", "reduced")
+# Tables that were published before these columns existed are read without them.
+_ADDED_LATER = ("live_inputs", "live_outputs")
 
 
 def identified(table: pd.DataFrame, **keys) -> pd.DataFrame:
@@ -61,7 +66,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
         raise DamagedFileError(path, "it is cut short")
     name = path.name.partition(".")[0]
     for column in COLUMNS.get(_OF_A_REPLICATE.get(name, name), []):
-        if column not in table and column not in _OF_THE_STUDY:
+        if column not in table and column not in (*_OF_THE_STUDY, *_ADDED_LATER):
             raise DamagedFileError(path, f"it has no column {column}")
     return table
 

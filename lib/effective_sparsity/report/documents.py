@@ -1,0 +1,237 @@
+"""Numbers and tables in documents that follow from published tables, filled in rather than copied.
+
+A number is followed by a comment, which no reader of the page sees, that says of which study it is and how it
+is found:
+
+    SNIP reaches 76.9<!-- lenet-300-100: accuracy snip effective 1000 --> %.
+
+A table stands between `<!-- table lenet-300-100: accuracies 100 1000 -->` and `<!-- end -->`. The functions
+that these comments name are `NUMBERS` and `TABLES` below. Fill the documents in again with
+
+    python -m effective_sparsity.report.documents results/reference README.md docs/results.md
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from effective_sparsity.claims.page import measured, number, part_verdict, required, with_blanks
+from effective_sparsity.claims.selection import by_seed, level_near
+from effective_sparsity.errors import UserError
+from effective_sparsity.figures.style import look
+from effective_sparsity.study.results import Results
+
+_NUMBER = re.compile(r"(?P<value>[-+\w.,]+)<!-- (?P<study>[\w.-]+): (?P<query>[^>]+?) -->")
+_TABLE = re.compile(
+    r"<!-- table (?P<study>[\w.-]+): (?P<query>[^>]+?) -->\n(?P<table>.*?)<!-- end -->", re.DOTALL
+)
+
+
+def _rows(results: Results, pruner: str, criterion: str, level: str) -> pd.DataFrame:
+    rows = results.table("subnetworks")
+    rows = rows[(rows.pruner == pruner) & (rows.criterion == criterion)]
+    return rows[rows.target_compression == level_near(rows, float(level))]
+
+
+def accuracy(results: Results, pruner: str, criterion: str, level: str) -> str:
+    """Mean test accuracy over seeds, in per cent."""
+    return f"{100 * _rows(results, pruner, criterion, level).test_accuracy.mean():.1f}"
+
+
+def spread(results: Results, pruner: str, criterion: str, level: str) -> str:
+    """Standard deviation of the test accuracy between seeds, in percentage points."""
+    return f"{100 * _rows(results, pruner, criterion, level).test_accuracy.std():.2g}"
+
+
+def lead(results: Results, pruner: str, other: str, criterion: str, level: str) -> str:
+    """Mean of the accuracy of a pruner minus that of another over the seeds of both, in percentage points."""
+    first, second = (
+        _rows(results, name, criterion, level).set_index("seed").test_accuracy for name in (pruner, other)
+    )
+    return f"{100 * (first - second).mean():.1f}"
+
+
+def dense(results: Results) -> str:
+    """Mean test accuracy of the dense networks, in per cent."""
+    return f"{100 * results.table('dense').test_accuracy.mean():.2f}"
+
+
+def networks(results: Results, *pruners: str) -> str:
+    """Number of trained subnetworks, of some pruners or of all."""
+    rows = results.table("subnetworks")
+    rows = rows[(rows.status != "untrained") & (rows.pruner.isin(pruners) if pruners else True)]
+    return f"{len(rows):,}"
+
+
+def seeds(results: Results, pruner: str, criterion: str, level: str) -> str:
+    """Number of seeds."""
+    return str(_rows(results, pruner, criterion, level).seed.nunique())
+
+
+def factor(results: Results, pruner: str, level: str) -> str:
+    """Kept over mean active weights of directly pruned networks."""
+    rows = _rows(results, pruner, "direct", level)
+    ratio = rows.n_kept.mean() / rows.n_active.mean()
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2f}"
+
+
+def connected(results: Results, pruner: str, level: str) -> str:
+    """Share of directly pruned networks with an active weight, in per cent."""
+    return f"{100 * (_rows(results, pruner, 'direct', level).n_active > 0).mean():.0f}"
+
+
+def largest_inactive(results: Results, pruner: str, n_kept: str) -> str:
+    """Largest inactive share of a directly pruned network's weights while so many are kept, in per cent."""
+    rows = results.table("subnetworks")
+    rows = rows[(rows.pruner == pruner) & (rows.criterion == "direct") & (rows.n_kept >= float(n_kept))]
+    return number((1 - rows.n_active / rows.n_kept).max(), "share")
+
+
+def classes(results: Results, statistic: str, pruner: str, criterion: str, level: str) -> str:
+    """Classes that networks connect: "min", "mean" or "max" over seeds, or the share that connects "all"."""
+    layers = results.table("layers")
+    last = layers[layers.layer == layers.layer.iloc[-1]]
+    rows = last[(last.pruner == pruner) & (last.criterion == criterion)]
+    connected = rows.live_outputs[rows.target_compression == level_near(rows, float(level))]
+    if statistic == "all":
+        return f"{100 * (connected == last.live_outputs.max()).mean():.0f}"
+    return f"{getattr(connected, statistic)():.3g}"
+
+
+def units(results: Results, pruner: str, criterion: str, level: str, layer: str) -> str:
+    """Live outputs of a layer, mean over seeds."""
+    layers = results.table("layers")
+    rows = layers[(layers.pruner == pruner) & (layers.criterion == criterion) & (layers.layer == layer)]
+    return f"{rows[rows.target_compression == level_near(rows, float(level))].live_outputs.mean():.0f}"
+
+
+def _measurement(results: Results, claim: str, label: str) -> pd.Series:
+    table = with_blanks(results.table("measurements"))
+    found = table[(table.claim == int(claim)) & (table.label == label)]
+    if len(found) != 1:
+        raise UserError(f"{results.study}: claim {claim} has no part {label!r}; see its measurements.csv")
+    return found.iloc[0]
+
+
+def value(results: Results, claim: str, *label: str) -> str:
+    """What a part of a claim measured, without its unit."""
+    row = _measurement(results, claim, " ".join(label))
+    return number(row.value, row.unit)
+
+
+def low(results: Results, claim: str, *label: str) -> str:
+    """The lower end of its interval."""
+    row = _measurement(results, claim, " ".join(label))
+    return number(row.low, row.unit)
+
+
+def high(results: Results, claim: str, *label: str) -> str:
+    """The upper end of its interval."""
+    row = _measurement(results, claim, " ".join(label))
+    return number(row.high, row.unit)
+
+
+def tally(results: Results, claim: str, verdict: str) -> str:
+    """Number of the primary parts of a claim that have a verdict."""
+    table = results.table("claims")
+    return str(table.loc[table.claim == int(claim), verdict].sum())
+
+
+NUMBERS: dict[str, Callable[..., str]] = {
+    function.__name__: function
+    for function in (
+        accuracy, spread, lead, dense, networks, seeds, factor, connected, largest_inactive, classes, units,
+        value, low, high, tally,
+    )
+}  # fmt: skip
+
+
+def accuracies(results: Results, *levels: str) -> list[str]:
+    """Mean test accuracy in per cent, direct and effective: a row per pruner."""
+    rows = results.table("subnetworks")
+    columns = [(criterion, level) for level in levels for criterion in ("direct", "effective")]
+    lines = ["| | " + " | ".join(f"{criterion}, {float(level):,.0f}" for criterion, level in columns) + " |"]
+    lines.append("| --- |" + " --- |" * len(columns))
+    for pruner in rows.pruner[rows.test_accuracy.notna()].unique():
+        found = [_rows(results, pruner, *column).test_accuracy.mean() for column in columns]
+        cells = ["" if pd.isna(mean) else f"{100 * mean:.1f}" for mean in found]
+        lines.append(f"| {look(pruner).label} | {' | '.join(cells)} |")
+    return lines
+
+
+def parts(results: Results, claim: str, role: str = "primary") -> list[str]:
+    """The measurements of a claim."""
+    table = with_blanks(results.table("measurements"))
+    lines = ["| part | measured | required | verdict |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| {row.label} | {measured(row)} | {required(row)} | {part_verdict(row)} |"
+        for row in table[(table.claim == int(claim)) & (table.role == role)].itertuples()
+    ]
+    return lines
+
+
+def differences(results: Results, pruner: str, *others: str) -> list[str]:
+    """Mean accuracy of a pruner minus that of others at equal effective compression: a row per level."""
+    rows = results.table("subnetworks")
+    rows = rows[(rows.criterion == "effective") & rows.test_accuracy.notna()]
+    tables = {name: by_seed(of_name, 100 * of_name.test_accuracy) for name, of_name in rows.groupby("pruner")}
+    lines = ["| compression | " + " | ".join(look(other).label for other in others) + " |"]
+    lines.append("| --- |" + " --- |" * len(others))
+    for level in tables[pruner].index:
+        means = [
+            (tables[pruner] - tables[other]).dropna(axis="columns").loc[level].mean() for other in others
+        ]
+        lines.append(f"| {level:,.0f} | {' | '.join(f'{mean:+.1f}' for mean in means)} |")
+    return lines
+
+
+TABLES: dict[str, Callable[..., list[str]]] = {f.__name__: f for f in (accuracies, parts, differences)}
+
+
+def filled(text: str, reference: Path) -> str:
+    """`text` with all numbers and tables as the published tables have them.
+
+    Raises:
+        UserError: a comment names a study, a function or a part that does not exist.
+    """
+
+    def found(match: re.Match, functions: dict[str, Callable]) -> str | list[str]:
+        name, *arguments = match["query"].split()
+        if name not in functions:
+            raise UserError(f"{match[0]!r}: unknown function {name}; known: {', '.join(functions)}")
+        return functions[name](Results(reference / match["study"]), *arguments)
+
+    def number_of(match: re.Match) -> str:
+        return f"{found(match, NUMBERS)}<!-- {match['study']}: {match['query']} -->"
+
+    def table_of(match: re.Match) -> str:
+        lines = "\n".join(found(match, TABLES))
+        return f"<!-- table {match['study']}: {match['query']} -->\n{lines}\n<!-- end -->"
+
+    return _NUMBER.sub(number_of, _TABLE.sub(table_of, text))
+
+
+def main() -> int:
+    """Fill documents in."""
+    parser = argparse.ArgumentParser(
+        prog="python -m effective_sparsity.report.documents",
+        description="Fill in the numbers and tables of documents from published tables.",
+    )
+    parser.add_argument("reference", type=Path, help="folder of published studies")
+    parser.add_argument("documents", type=Path, nargs="+", help="Markdown files")
+    options = parser.parse_args()
+    try:
+        for path in options.documents:
+            path.write_text(filled(path.read_text(), options.reference))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
