@@ -7,6 +7,8 @@ LeNet-300-100 on it. What the reference does is written anew here, from its defi
 """
 
 import argparse
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from torch import nn
 from effective_sparsity import datasets
 from effective_sparsity.connectivity import Connectivity
 from effective_sparsity.connectivity.curves import n_at_compression
-from effective_sparsity.connectivity.vectors import flatten
+from effective_sparsity.connectivity.vectors import flatten, unflatten
 from effective_sparsity.networks.registry import NETWORKS, Network
 from effective_sparsity.networks.state import initial_state, with_state
 from effective_sparsity.pruning import allocations, saliencies
@@ -141,6 +143,86 @@ class _Pooled(Inputs):
         return model
 
 
+def synflow_steps() -> None:
+    """The reference removes weights by the same steps, but for rounding, float32 and the order of ties."""
+    variants = {
+        "the order of ties": {},
+        "ties, and scores changed by 1e-7 of their value": {"noise": 1e-7},
+        "ties and float32": {"dtype": np.float32},
+        "ties and counts rounded up": {"count": rounded_up},
+        "all three, the reference": {"count": rounded_up, "dtype": np.float32},
+        "ties, and 200 steps instead of 100": {"n_steps": 200},
+    }
+    network = NETWORKS["lenet-300-100"]
+    connectivity = Connectivity(network.build(), network.input_shape)
+    agreement, stranded = defaultdict(list), defaultdict(list)
+
+    def stranded_by(kept: np.ndarray, inputs: Inputs) -> int:
+        return int(kept.sum() - flatten(connectivity.effective_masks(unflatten(kept, inputs.weights))).sum())
+
+    for seed in range(10):
+        for compression in (10.0, 100.0, 1000.0):
+            inputs = inputs_of(network, seed, compression=compression)
+            n_kept = n_at_compression(inputs.n_weights, compression)
+            ours = flatten(saliencies.synflow(inputs)) > inputs.n_weights - n_kept
+            stranded["ours", compression].append(stranded_by(ours, inputs))
+            for name, options in variants.items():
+                kept = synflow_anew(inputs, **options)
+                share = 100 * (ours & kept).sum() / max(ours.sum(), kept.sum())
+                agreement[name, compression].append(share)
+                stranded[name, compression].append(stranded_by(kept, inputs))
+    print("SynFlow on LeNet-300-100, ten seeds, by what differs from ours: kept by both (%)")
+    print(pd.DataFrame(agreement).agg(["mean", "min", "max"]).T.round(2).to_string())
+    print("Kept weights without a path:")
+    print(pd.DataFrame(stranded).agg(["mean", "min", "max"]).T.round(1).to_string())
+
+
+def synflow_anew(
+    inputs: Inputs,
+    count: Callable[[int, float], int] = n_at_compression,
+    dtype: type = np.float64,
+    noise: float = 0.0,
+    n_steps: int = 100,
+) -> np.ndarray:
+    """Mask (N,) of the weights that SynFlow keeps; for fully connected layers, ties left to NumPy's sort.
+
+    Args:
+        count: from the number of all weights and a compression to the number of those that a step leaves.
+        noise: standard deviation of what scores are changed by, relative to their value.
+    """
+    random = np.random.default_rng(0)
+    # As Keras has them, (inputs, outputs): the order of ties depends on it.
+    magnitudes = [np.abs(weight.T.astype(dtype)) for weight in inputs.weights.values()]
+    ends = np.cumsum([magnitude.size for magnitude in magnitudes])
+    left = np.arange(inputs.n_weights)
+    for step in range(1, n_steps + 1):
+        flows = np.concatenate([flow.ravel() for flow in flows_through(magnitudes)])[left]
+        flows *= 1 + noise * random.standard_normal(len(left)).astype(dtype)
+        n_left = count(inputs.n_weights, inputs.compression ** (step / n_steps))
+        left = left[np.argsort(flows)[len(left) - n_left :]]
+        left.sort()
+        mask = np.zeros(inputs.n_weights, bool)
+        mask[left] = True
+        for magnitude, part in zip(magnitudes, np.split(mask, ends[:-1]), strict=True):
+            magnitude *= part.reshape(magnitude.shape)
+    return np.concatenate([(magnitude.T > 0).ravel() for magnitude in magnitudes])
+
+
+def flows_through(magnitudes: list[np.ndarray]) -> list[np.ndarray]:
+    """Sums over the paths through each weight (inputs, outputs) of the products of the weights on a path."""
+    arriving, leaving = [np.ones_like(magnitudes[0][:, 0])], [np.ones_like(magnitudes[-1][0])]
+    for magnitude in magnitudes[:-1]:
+        arriving.append(arriving[-1] @ magnitude)
+    for magnitude in magnitudes[:0:-1]:
+        leaving.insert(0, magnitude @ leaving[0])
+    return [m * np.outer(a, b) for m, a, b in zip(magnitudes, arriving, leaving, strict=True)]
+
+
+def rounded_up(n_weights: int, compression: float) -> int:
+    """Weights left when the count of those removed is rounded down, as the reference does."""
+    return n_weights - int(n_weights - n_weights / compression)
+
+
 def batch_statistics(dataset, results: Path) -> None:
     """The reference normalises test batches by their own statistics."""
     network = NETWORKS["lenet-300-100"]
@@ -185,6 +267,7 @@ def main() -> None:
     snip(dataset)
     batch_statistics(dataset, options.results)
     synflow()
+    synflow_steps()
 
 
 if __name__ == "__main__":
