@@ -113,6 +113,21 @@ FIGURES = {
         "compression; tied pruners share a rank. Right: Kendall's tau between the two orders, beside the "
         "agreement between seeds within the effective frame, which is what noise alone allows.",
     ),
+    "paired_differences": Entry(
+        "paired_differences:paired_differences",
+        ("subnetworks",),
+        "Differences between pruners, seed by seed",
+        "Test accuracy of each pruner minus that of random pruning (left) or magnitude pruning (right) with "
+        "IGQ quotas, for pairs of subnetworks that start from the same seed and have the same effective "
+        "compression. Pruners stand side by side at each level; above one point the scale is logarithmic.",
+    ),
+    "verdicts": Entry(
+        "verdicts:verdicts",
+        ("measurements",),
+        "Claims: what was measured, against its bound",
+        "Every measurement behind a verdict, with the number of its claim. A claim holds where a whole "
+        "interval lies on the side of the bound to which the triangle points.",
+    ),
     "mean_field": Entry(
         "mean_field:mean_field",
         ("layers", "subnetworks"),
