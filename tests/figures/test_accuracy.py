@@ -61,7 +61,7 @@ def test_each_figure_holds_its_own_pruners(tables):
 def test_perfect_and_hopeless_accuracies_fit_on_the_axis(tables):
     tables["subnetworks"]["test_accuracy"] = np.where(tables["subnetworks"].seed == 0, 1.0, 0.0)
     figure, _ = accuracy_random_quotas(tables)
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     low, high = figure.axes[0].get_ylim()
     assert 0 < low < high < 1
 

@@ -200,7 +200,7 @@ def test_whatever_is_missing_leaves_gaps(name, reductions, seed, few_pruners):
 
 def check_that_it_draws(name, tables):
     figure, data = FIGURES[name].draw(tables)
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     assert isinstance(data, pd.DataFrame)
     limits = [(*axes.get_xlim(), *axes.get_ylim()) for axes in figure.axes]
     assert np.isfinite(limits).all()
@@ -244,7 +244,7 @@ def test_the_tables_may_come_from_files(name, tables, tmp_path):
 @EVERY_FIGURE
 def test_no_text_leaves_the_page_or_covers_another(name, tables):
     figure, _ = FIGURES[name].draw(tables)
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     page = figure.bbox
     texts = [text for part in figure.subfigs for text in part.texts]
     texts += [text for part in figure.subfigs for legend in part.legends for text in legend.get_texts()]

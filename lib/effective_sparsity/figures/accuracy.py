@@ -1,18 +1,16 @@
 """Test accuracy against direct and against effective compression."""
 
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 
 from effective_sparsity.figures import seeds
 from effective_sparsity.figures.page import (
+    Legend,
     accuracy_axis,
-    by_network,
     draw_page,
     entry,
     inside,
@@ -55,7 +53,7 @@ def accuracy(pruners: tuple[str, ...], tables: Tables) -> tuple[Figure, pd.DataF
     compared = tables["subnetworks"].query("pruner in @pruners")
     reduced = reduced_text(compared if len(compared) else tables["dense"])
     note = f"{seeds.note_on_means(data.seeds.dropna())} {reduced}"
-    return draw_page(by_network(data), _draw, note, height=2.9), data
+    return draw_page(data, _draw, note, height=2.9), data
 
 
 accuracy_at_initialisation = partial(accuracy, AT_INITIALISATION)
@@ -68,9 +66,7 @@ def _tabulate(tables: Tables, pruners: tuple[str, ...]) -> pd.DataFrame:
     x = rows.effective_compression.where(rows.criterion == "effective", rows.direct_compression)
     rows = rows.assign(compression=x.astype(float))
     dense = {"pruner": "dense", "criterion": "dense", "target_compression": 1.0, "compression": 1.0}
-    rows = pd.concat(
-        [rows, tables["dense"].assign(**dense)] if len(rows) else [tables["dense"].assign(**dense)]
-    )
+    rows = pd.concat([table for table in (rows, tables["dense"].assign(**dense)) if len(table)] or [rows])
     rows = rows.dropna(subset=["test_accuracy"])
     rows = rows[np.isfinite(rows.compression)]
     means = over_seeds(rows, _POINT, "test_accuracy").rename(columns={"mean": "test_accuracy"})
@@ -80,7 +76,7 @@ def _tabulate(tables: Tables, pruners: tuple[str, ...]) -> pd.DataFrame:
     return pd.concat([means, several], ignore_index=True).reindex(columns=columns)
 
 
-def _draw(part: SubFigure, data: pd.DataFrame) -> Sequence[Line2D]:
+def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
     cells = part.subplots(1, len(FRAMES), sharey=True)
     subnetworks = data[data.criterion != "dense"]
     pruners = in_order(subnetworks.pruner)

@@ -1,12 +1,9 @@
 """What pruning and retraining cost, in seconds."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 
-from effective_sparsity.figures.page import by_network, draw_page, entry, log_axes, log_limits
+from effective_sparsity.figures.page import Legend, draw_page, entry, log_axes, log_limits
 from effective_sparsity.figures.seeds import note_on_medians
 from effective_sparsity.figures.statistics import median_over_seeds
 from effective_sparsity.figures.style import Style, in_order, look
@@ -41,10 +38,10 @@ def costs(tables: Tables) -> tuple[Figure, pd.DataFrame]:
         f"{note_on_medians(data.seeds, 'bars')} All levels and both criteria of a seed together; the jobs "
         f"ran side by side, each with the start of its process. {reduced_text(tables['subnetworks'])}"
     )
-    return draw_page(by_network(data), _draw, note, height=3.0), data
+    return draw_page(data, _draw, note, height=3.0), data
 
 
-def _draw(part: SubFigure, data: pd.DataFrame) -> Sequence[Line2D]:
+def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
     axes = part.subplots()
     pruners = in_order(data.pruner)
     log_axes(axes, x=log_limits(data.low, data.high))

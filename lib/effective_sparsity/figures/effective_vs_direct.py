@@ -1,14 +1,11 @@
 """Effective against direct compression: how much more is gone than was pruned."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 
-from effective_sparsity.figures.page import by_network, diagonal, draw_page, entry, log_axes, log_limits
+from effective_sparsity.figures.page import Legend, diagonal, draw_page, entry, log_axes, log_limits
 from effective_sparsity.figures.seeds import note_on_medians
 from effective_sparsity.figures.statistics import median_over_seeds
 from effective_sparsity.figures.style import by_family, look
@@ -28,7 +25,7 @@ def effective_vs_direct(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """
     data = _tabulate(tables)
     note = f"{note_on_medians(data.seeds, 'bands')} {reduced_text(tables['subnetworks'])}"
-    return draw_page(by_network(data), _draw, note), data
+    return draw_page(data, _draw, note), data
 
 
 def _tabulate(tables: Tables) -> pd.DataFrame:
@@ -45,7 +42,7 @@ def _tabulate(tables: Tables) -> pd.DataFrame:
     return pd.concat([points, ends.assign(kind="disconnection")], ignore_index=True)
 
 
-def _draw(part: SubFigure, data: pd.DataFrame) -> Sequence[Line2D]:
+def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
     families = by_family(data.pruner) or {"": []}
     cells = part.subplots(1, len(families), sharex=True, sharey=True, squeeze=False)[0]
     ends = data[data.kind != "curve"].direct_compression

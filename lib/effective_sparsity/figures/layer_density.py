@@ -1,15 +1,12 @@
 """Density of every layer under each quota, before and after inactive weights are taken away."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from effective_sparsity.figures.page import by_network, draw_page, entry, log_axes, log_limits, pruner_entries
+from effective_sparsity.figures.page import Legend, draw_page, entry, log_axes, log_limits, pruner_entries
 from effective_sparsity.figures.style import DASHED, GREY, RANDOM_QUOTAS, in_order, look, plain_number
 from effective_sparsity.figures.tables import (
     PANEL,
@@ -44,7 +41,7 @@ def layer_density(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """
     data = _tabulate(tables["layers"])
     note = f"Direct pruning; mean over {seeds_text(data.seeds)}. {reduced_text(tables['subnetworks'])}"
-    return draw_page(by_network(data), _draw, note), data
+    return draw_page(data, _draw, note), data
 
 
 def _tabulate(layers: pd.DataFrame) -> pd.DataFrame:
@@ -59,7 +56,7 @@ def _tabulate(layers: pd.DataFrame) -> pd.DataFrame:
     return means.reset_index()
 
 
-def _draw(part: SubFigure, data: pd.DataFrame) -> Sequence[Line2D]:
+def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
     levels = sorted(data.target_compression.unique())
     cells = part.subplots(1, max(len(levels), 1), sharex=True, sharey=True, squeeze=False)[0]
     names = list(dict.fromkeys(data.layer))

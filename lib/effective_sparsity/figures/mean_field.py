@@ -1,15 +1,13 @@
 """Effective compression of random pruning: predicted by mean field, and measured."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 
 from effective_sparsity.figures.page import (
-    by_network,
+    Legend,
     diagonal,
     draw_page,
     entry,
@@ -41,8 +39,7 @@ def mean_field(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     data = _tabulate(tables["layers"])
     shown = tables["subnetworks"].merge(data[PANEL].drop_duplicates(), on=PANEL)
     note = f"{note_on_medians(data.seeds, 'bars')} {reduced_text(shown)}"
-    rows = by_network(data) if len(data) else {"No fully-connected network": data}
-    return draw_page(rows, _draw, note, height=3.0), data
+    return draw_page(data, _draw, note, height=3.0, empty="No fully-connected network"), data
 
 
 def _tabulate(layers: pd.DataFrame) -> pd.DataFrame:
@@ -69,7 +66,7 @@ def _predict(architecture: str, rows: pd.DataFrame) -> float:
     return expected_effective_compression(widths, list(layers.n_kept / layers.n_weights))
 
 
-def _draw(part: SubFigure, data: pd.DataFrame) -> Sequence[Line2D]:
+def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
     axes = part.subplots()
     connected = data[np.isfinite(data.measured)]
     x = log_limits((connected if len(connected) else data).direct_compression, margin=1.6)

@@ -1,7 +1,7 @@
 """Pages of panels: a row for each network, its legend to the right, a note in small print below all."""
 
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib
@@ -17,34 +17,35 @@ from numpy.typing import ArrayLike
 from effective_sparsity.figures.style import FAINT, GREY, RC, look, panel_title, plain_number
 from effective_sparsity.figures.tables import of_panel, panels
 
+Legend = list[Line2D]
+
 _WIDTH = 7.2  # inches
 _NOTE_LINE = 0.115  # inches
 _NOTE_CHARACTERS = 160
 
 # Accuracies are drawn on a logit scale, which keeps apart both 97 % from 98 % and 10 % from 12 %.
-_ACCURACIES = np.array([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99])
-_ACCURACIES = np.append(_ACCURACIES, [0.995, 0.998, 0.999])
-
-
-def by_network(data: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The rows of each network, by its title; one row of panels without data if there is no network."""
-    return {panel_title(*panel): of_panel(data, panel) for panel in panels(data)} or {"No data": data}
+_ACCURACIES = np.array([0.1, 0.2, 0.5, 1, 2, 5, 10, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9]) / 100
 
 
 def draw_page(
-    rows: Mapping[str, pd.DataFrame],
-    draw: Callable[[SubFigure, pd.DataFrame], Sequence[Line2D]],
+    data: pd.DataFrame,
+    draw: Callable[[SubFigure, pd.DataFrame], Legend],
     note: str,
     height: float | Callable[[pd.DataFrame], float] = 2.6,
+    empty: str = "No data",
 ) -> Figure:
     """The one loop over panels: every figure consists of rows of them.
 
     Args:
-        rows: data of each row of panels, by its heading.
+        data: what to draw. Each network gets a row of panels, a table without networks a single one.
         draw: draws the data of a row into its part of the page; returns what the legend of the row lists.
         note: small print below all rows.
         height: inches of each row, or the function of its data that tells them.
+        empty: the heading if there is no network.
     """
+    networks = panels(data) if "architecture" in data else []
+    rows = {panel_title(*panel): of_panel(data, panel) for panel in networks}
+    rows = rows or {empty if "architecture" in data else "": data}
     heights = [height(data) if callable(height) else height for data in rows.values()]
     lines = textwrap.wrap(note, _NOTE_CHARACTERS)
     with matplotlib.rc_context(RC):
@@ -68,7 +69,7 @@ def entry(label: str, **style: Any) -> Line2D:
     return Line2D([], [], label=label, **style)
 
 
-def pruner_entries(pruners: Sequence[str]) -> list[Line2D]:
+def pruner_entries(pruners: Sequence[str]) -> Legend:
     """The lines of a legend that name pruners."""
     return [entry(look(pruner).label, **look(pruner).style) for pruner in pruners]
 
@@ -109,20 +110,16 @@ def inside(accuracies: ArrayLike) -> np.ndarray:
 
 
 def accuracy_axis(axes: Axes, accuracies: ArrayLike) -> None:
-    """Logit scale for accuracies (fractions), ticks in per cent, at least two of them."""
+    """Logit scale for accuracies (fractions), from the tick below the least to the one above the largest."""
     values = inside(accuracies)
     values = values[np.isfinite(values)] if np.isfinite(values).any() else np.array([0.1, 0.9])
-    odds = values / (1 - values)
-    low, high = odds.min() / 1.35, odds.max() * 1.35
-    low, high = low / (1 + low), high / (1 + high)
-    if np.sum((low <= _ACCURACIES) & (high >= _ACCURACIES)) < 2:
-        low = min(low, _ACCURACIES[values.min() > _ACCURACIES].max(initial=_ACCURACIES[0]))
-        high = max(high, _ACCURACIES[values.max() < _ACCURACIES].min(initial=_ACCURACIES[-1]))
+    low = _ACCURACIES[values.min() > _ACCURACIES].max(initial=_ACCURACIES[0])
+    high = _ACCURACIES[values.max() < _ACCURACIES].min(initial=_ACCURACIES[-1])
     axes.set_yscale("logit", nonpositive="clip")
     axes.set_yticks(_ACCURACIES[(low <= _ACCURACIES) & (high >= _ACCURACIES)])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda a, _: f"{100 * a:.4g} %"))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.set_ylim(low, high)
+    axes.set_ylim(low / 1.1, 1 - (1 - high) / 1.1)
 
 
 def diagonal(axes: Axes) -> None:

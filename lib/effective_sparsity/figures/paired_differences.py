@@ -1,16 +1,13 @@
 """By how much each pruner beats random or magnitude pruning with IGQ quotas, seed by seed."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
 from effective_sparsity.figures import seeds
-from effective_sparsity.figures.page import by_network, draw_page, entry, log_axes, log_limits, pruner_entries
+from effective_sparsity.figures.page import Legend, draw_page, entry, log_axes, log_limits, pruner_entries
 from effective_sparsity.figures.statistics import over_seeds
 from effective_sparsity.figures.style import GREY, MAGNITUDE_QUOTAS, PRUNERS, in_order, look
 from effective_sparsity.figures.tables import PANEL, Tables, reduced_text
@@ -42,7 +39,7 @@ def paired_differences(tables: Tables) -> tuple[Figure, pd.DataFrame]:
         "Percentage points of test accuracy between subnetworks of one seed and one effective compression. "
         f"{seeds.note_on_means(data.seeds.dropna())} {reduced_text(tables['subnetworks'])}"
     )
-    return draw_page(by_network(data), _draw, note, height=3.2), data
+    return draw_page(data, _draw, note, height=3.2), data
 
 
 def reference_of(pruner: str) -> str:
@@ -55,16 +52,16 @@ def _tabulate(subnetworks: pd.DataFrame) -> pd.DataFrame:
     rows = rows.dropna(subset=["test_accuracy"])
     rows = rows.assign(reference=rows.pruner.map(reference_of).astype(object))
     keys = [*PANEL, "reference", "target_compression", "seed"]
-    references = rows[rows.pruner == rows.reference].set_index(keys).test_accuracy.rename("of_reference")
-    pairs = rows[rows.pruner != rows.reference].join(references, on=keys, how="inner")
-    pairs["difference"] = 100 * (pairs.test_accuracy - pairs.of_reference).astype(float)
+    references = rows[rows.pruner == rows.reference][[*keys, "test_accuracy"]]
+    pairs = rows[rows.pruner != rows.reference].merge(references, on=keys, suffixes=("", "_of_reference"))
+    pairs["difference"] = 100 * (pairs.test_accuracy - pairs.test_accuracy_of_reference).astype(float)
     means = over_seeds(pairs, _POINT, "difference").rename(columns={"mean": "difference"})
     several = pairs[pairs.groupby(_POINT).seed.transform("size") > 1]
     columns = [*_POINT, "seed", "difference", "low", "high", "seeds"]
     return pd.concat([means, several], ignore_index=True).reindex(columns=columns)
 
 
-def _draw(part: SubFigure, data: pd.DataFrame) -> Sequence[Line2D]:
+def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
     shown = [reference for reference in REFERENCES if (data.reference == reference).any()] or ["random-igq"]
     cells = part.subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)[0]
     cells[0].set_ylabel("Difference in test accuracy, points")
@@ -72,7 +69,7 @@ def _draw(part: SubFigure, data: pd.DataFrame) -> Sequence[Line2D]:
     cells[0].yaxis.set_major_locator(FixedLocator([*-_TICKS, 0, *_TICKS]))
     cells[0].yaxis.set_major_formatter("{x:g}")
     log_axes(cells[0], x=log_limits(data.target_compression, margin=1.35))
-    legend: list[Line2D] = []
+    legend: Legend = []
     for axes, reference in zip(cells, shown, strict=True):
         axes.set(title=f"{REFERENCES[reference]}, minus {look(reference).label}")
         axes.set_xlabel("Effective compression")

@@ -1,14 +1,13 @@
 """How the order of the pruners changes with the frame in which they are compared."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 
-from effective_sparsity.figures.page import by_network, draw_page, log_axes, log_limits
+from effective_sparsity.figures.page import Legend, draw_page, log_axes, log_limits
 from effective_sparsity.figures.statistics import half_width
 from effective_sparsity.figures.style import DASHED, FRAMES, GREY, in_order, look, plain_number
 from effective_sparsity.figures.tables import PANEL, Tables, nearest_levels, reduced_text, seeds_text
@@ -40,7 +39,7 @@ def pruner_order(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     n_seeds = subnetworks.seed.nunique()
     means = "; tau: mean over seeds with 95 % t interval, and mean over pairs of seeds" if n_seeds > 1 else ""
     note = f"{seeds_text(pd.Series(n_seeds))}{means}. {reduced_text(subnetworks)}"
-    return draw_page(by_network(data), _draw, note, height=2.9), data
+    return draw_page(data, _draw, note, height=2.9), data
 
 
 def _tabulate(subnetworks: pd.DataFrame) -> pd.DataFrame:
@@ -83,7 +82,7 @@ def _tau(kind: str, mean: float, count: int) -> dict:
     return {"kind": kind, "value": mean, "count": count}
 
 
-def _draw(part: SubFigure, data: pd.DataFrame) -> Sequence[Line2D]:
+def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
     ranks = data[data.kind == "rank"]
     levels = nearest_levels(ranks, _COMPRESSIONS)
     cells = part.subplots(1, len(levels) + 1, width_ratios=[0.5] * len(levels) + [1], squeeze=False)[0]

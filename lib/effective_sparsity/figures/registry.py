@@ -39,8 +39,8 @@ class Entry:
 
 
 _ACCURACY = (
-    "Solid: effective pruning against effective compression; dashed: direct pruning against direct "
-    "compression, where networks without an active weight are at chance. A line stops where the pruner "
+    "Left: direct pruning against direct compression, where networks without an active weight are at "
+    "chance; right: effective pruning against effective compression. A line stops where the pruner "
     "reaches no further."
 )
 

@@ -14,12 +14,8 @@ _ENOUGH = 5
 def note_on_medians(counts: pd.Series, marks: str) -> str:
     """What is drawn, given how many seeds there are behind each median; `marks` show their range."""
     several = len(counts) and counts.max() > 1
-    text = (
-        f"Median over {seeds_text(counts)}, {marks} from minimum to maximum"
-        if several
-        else seeds_text(counts)
-    )
-    return f"{text}."
+    range_ = f", {marks} from minimum to maximum" if several else ""
+    return f"{'Median over ' if several else ''}{seeds_text(counts)}{range_}."
 
 
 def note_on_means(counts: pd.Series) -> str:

@@ -1,14 +1,11 @@
 """How far direct and effective pruning end from the effective compression that was asked for."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 
-from effective_sparsity.figures.page import by_network, draw_page, entry, log_axes, log_limits, pruner_entries
+from effective_sparsity.figures.page import Legend, draw_page, entry, log_axes, log_limits, pruner_entries
 from effective_sparsity.figures.statistics import median_over_seeds
 from effective_sparsity.figures.style import DASHED, GREY, by_family, in_order, look
 from effective_sparsity.figures.tables import PANEL, Tables, reduced_text, seeds_text
@@ -29,7 +26,7 @@ def target_hits(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """
     data = _tabulate(tables["subnetworks"])
     note = f"Median over {seeds_text(data.seeds)}. {reduced_text(tables['subnetworks'])}"
-    return draw_page(by_network(data), _draw, note), data
+    return draw_page(data, _draw, note), data
 
 
 def _tabulate(subnetworks: pd.DataFrame) -> pd.DataFrame:
@@ -39,7 +36,7 @@ def _tabulate(subnetworks: pd.DataFrame) -> pd.DataFrame:
     return median_over_seeds(rows, keys, "miss").rename(columns={"median": "miss"})
 
 
-def _draw(part: SubFigure, data: pd.DataFrame) -> Sequence[Line2D]:
+def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
     families = by_family(data.pruner) or {"": []}
     cells = part.subplots(1, len(families), sharex=True, sharey=True, squeeze=False)[0]
     log_axes(

@@ -1,15 +1,12 @@
 """What active and inactive weights are: a small pruned network, drawn as a graph."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 
-from effective_sparsity.figures.page import draw_page, entry
+from effective_sparsity.figures.page import Legend, draw_page, entry
 from effective_sparsity.figures.style import GREY, Style, look
 from effective_sparsity.figures.tables import Tables
 
@@ -28,10 +25,10 @@ def toy_network(tables: Tables) -> tuple[Figure, pd.DataFrame]:
         The figure, and its data: the table, one row per line.
     """
     data = tables["toy_network"]
-    return draw_page({"": data}, _draw, _NOTE, height=2.4), data
+    return draw_page(data, _draw, _NOTE, height=2.4), data
 
 
-def _draw(part: SubFigure, data: pd.DataFrame) -> Sequence[Line2D]:
+def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
     pruners = list(data.pruner.unique())
     widths = _widths(data)
     for axes, pruner in zip(part.subplots(1, max(len(pruners), 1), squeeze=False)[0], pruners, strict=False):

@@ -1,7 +1,6 @@
 """What was measured for every claim, against the bound that decides it."""
 
 import textwrap
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from effective_sparsity.figures.page import by_network, draw_page, entry, log_axes, log_limits
+from effective_sparsity.figures.page import Legend, draw_page, entry, log_axes, log_limits
 from effective_sparsity.figures.style import GREY
 from effective_sparsity.figures.tables import Tables, reduced_text, seeds_text
 
@@ -47,7 +46,7 @@ def verdicts(tables: Tables) -> tuple[Figure, pd.DataFrame]:
         "Values with their 95 % intervals; a triangle is a bound, and points to where the claim holds. "
         f"{seeds_text(data.seeds[data.seeds > 0])}. {reduced_text(data)}"
     )
-    return draw_page(by_network(data), _draw, note, _height), data
+    return draw_page(data, _draw, note, _height), data
 
 
 def _units(data: pd.DataFrame) -> list[str]:
@@ -70,7 +69,7 @@ def _height(data: pd.DataFrame) -> float:
     return 0.5 + 0.5 * len(_units(data)) + _LINE * 1.25 * _lines(data)
 
 
-def _draw(part: SubFigure, data: pd.DataFrame) -> Sequence[Line2D]:
+def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
     units = _units(data) or [""]
     heights = [_lines(data[data.unit == unit]) + 1 for unit in units]
     for axes, unit in zip(
@@ -109,8 +108,9 @@ def _draw_unit(axes: Axes, data: pd.DataFrame, unit: str) -> None:
     left, right = axes.get_xlim()
     for row, y in zip(data.itertuples(), heights, strict=True):
         color = COLORS.get(row.verdict, _OTHER)
-        axes.hlines(y, *np.clip([row.low, row.high], left, right), color=color, linewidth=1.4)
-        axes.plot(row.value, y, marker="o", color=color, clip_on=False, gid="value")
+        if not np.isnan(row.low):
+            axes.hlines(y, *np.clip([row.low, row.high], left, right), color=color, linewidth=1.4)
+        axes.plot(np.clip(row.value, left, right), y, marker="o", color=color, clip_on=False, gid="value")
         axes.plot(
             row.bound, y, marker=_ARROWS[row.side], color="black", markersize=4, zorder=1.8, gid="bound"
         )
