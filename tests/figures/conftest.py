@@ -27,12 +27,13 @@ TOY_NETWORK = [
 ]
 WHERE = {"study": "synthetic", "architecture": "lenet-300-100", "dataset": "mnist-5k"}
 REDUCED = "4,000 MNIST training images, 2,000 of 96,000 steps"
-_MEASURED = ["claim", "quantity", "unit", "value", "low", "high", "seeds", "side", "bound", "verdict"]
+_MEASURED = ["claim", "role", "label", "unit", "value", "low", "high", "seeds", "side", "bound", "verdict"]
 MEASUREMENTS = [
-    WHERE | dict(zip(_MEASURED, row, strict=True)) | {"missing": "", "reduced": REDUCED}
+    WHERE | dict(zip(_MEASURED, row, strict=True)) | {"quantity": "", "missing": "", "reduced": REDUCED}
     for row in [
         (
             1,
+            "primary",
             "effective / direct compression of random-uniform",
             "factor",
             240.0,
@@ -45,6 +46,7 @@ MEASUREMENTS = [
         ),
         (
             2,
+            "primary",
             "effective / direct compression of synflow",
             "factor",
             1.12,
@@ -57,6 +59,7 @@ MEASUREMENTS = [
         ),
         (
             5,
+            "primary",
             "share of subnetworks within 10 % of their target",
             "share",
             0.97,
@@ -69,6 +72,7 @@ MEASUREMENTS = [
         ),
         (
             6,
+            "primary",
             "random-igq minus snip, " + "mean over levels, " * 9,
             "points",
             -8.9,
@@ -81,6 +85,7 @@ MEASUREMENTS = [
         ),
         (
             7,
+            "secondary",
             "random-igq minus random-erk",
             "points",
             np.nan,

@@ -44,6 +44,13 @@ def test_magnitude_pruners_have_a_reference_of_their_own(drawn):
     assert drawn(figure, "lamp") == (pytest.approx([100]), pytest.approx([-10]))
 
 
+def test_controls_stand_beside_snip(drawn):
+    accuracies = {"random-igq": (0.5,), "snip": (0.6,), "snip-permuted-pixels": (0.7,)}
+    figure, _ = paired_differences(study(accuracies))
+    gids = [[line.get_gid() for line in axes.lines if line.get_gid() != "seeds"] for axes in figure.axes]
+    assert [set(lines) - {None, "_child0"} for lines in gids] == [{"snip"}, {"snip", "snip-permuted-pixels"}]
+
+
 def test_direct_pruning_is_not_compared():
     tables = study({"random-igq": (0.5,), "snip": (0.6,)})
     tables["subnetworks"]["criterion"] = "direct"
@@ -58,6 +65,7 @@ def test_forty_seeds_are_forty_dots_and_an_interval_at_each_level(many_seeds):
     bars = [
         s[:, 1].tolist() for axes in figure.axes for lines in axes.collections for s in lines.get_segments()
     ]
+    assert all(len(axes.get_title(loc="left")) > 0 for axes in figure.axes)
     for row in snip.itertuples():
         assert [row.low, row.high] in bars
     dots = sum(

@@ -47,7 +47,7 @@ def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
     log_axes(axes, x=log_limits(data.low, data.high))
     axes.set_xlabel("Seconds")
     axes.set_yticks(range(len(pruners)), [look(pruner).label for pruner in pruners])
-    axes.set_ylim(max(len(pruners), 1) - 0.5, -0.5)
+    axes.set_ylim(len(pruners) - 0.5, -0.5)
     drawn = {stage: row for stage, row in STAGES.items() if (data.stage == stage).any()}
     for stage, (_, style) in drawn.items():
         points = data[data.stage == stage]

@@ -43,7 +43,7 @@ def _tabulate(tables: Tables) -> pd.DataFrame:
 
 
 def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
-    families = by_family(data.pruner) or {"": []}
+    families = by_family(data.pruner)
     cells = part.subplots(1, len(families), sharex=True, sharey=True, squeeze=False)[0]
     ends = data[data.kind != "curve"].direct_compression
     x = log_limits(data.direct_compression.min(), ends if len(ends) else data.direct_compression)

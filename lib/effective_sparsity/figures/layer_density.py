@@ -58,7 +58,7 @@ def _tabulate(layers: pd.DataFrame) -> pd.DataFrame:
 
 def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
     levels = sorted(data.target_compression.unique())
-    cells = part.subplots(1, max(len(levels), 1), sharex=True, sharey=True, squeeze=False)[0]
+    cells = part.subplots(1, len(levels), sharex=True, sharey=True, squeeze=False)[0]
     names = list(dict.fromkeys(data.layer))
     log_axes(cells[0], y=log_limits(data.kept, data.active, 1.0))
     cells[0].set_ylabel("Density")
@@ -66,7 +66,7 @@ def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
         cells[0].set_xticks(range(1, len(names) + 1), [name.removesuffix(".weight") for name in names])
     else:
         cells[0].xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    for axes, level in zip(cells, levels, strict=False):
+    for axes, level in zip(cells, levels, strict=True):
         axes.set(title=f"Compression {plain_number(level)}", xlabel="Layer")
         _draw_level(axes, data[data.target_compression == level], names)
     key = [entry("active", color=GREY), entry("kept", color=GREY, **DASHED)]

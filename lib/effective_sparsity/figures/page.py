@@ -41,25 +41,27 @@ def draw_page(
         draw: draws the data of a row into its part of the page; returns what the legend of the row lists.
         note: small print below all rows.
         height: inches of each row, or the function of its data that tells them.
-        empty: the heading if there is no network.
+        empty: the heading of a page without panels, drawn if there are no data.
     """
     networks = panels(data) if "architecture" in data else []
     rows = {panel_title(*panel): of_panel(data, panel) for panel in networks}
-    rows = rows or {empty if "architecture" in data else "": data}
-    heights = [height(data) if callable(height) else height for data in rows.values()]
-    lines = textwrap.wrap(note, _NOTE_CHARACTERS)
+    rows = rows or {empty if data.empty else "": data}
+    heights = [height(of_row) if callable(height) else height for of_row in rows.values() if len(data)] or [
+        0.3
+    ]
+    lines = [] if data.empty else textwrap.wrap(note, _NOTE_CHARACTERS)
     with matplotlib.rc_context(RC):
         layout = ConstrainedLayoutEngine()
         size = (_WIDTH, sum(heights) + _NOTE_LINE * len(lines) + 0.1)
         figure = Figure(figsize=size, layout=layout)
         parts = figure.subfigures(len(rows), height_ratios=heights, squeeze=False)[:, 0]
-        for part, (heading, data) in zip(parts, rows.items(), strict=True):
+        for part, (heading, of_row) in zip(parts, rows.items(), strict=True):
             part.suptitle(heading, x=0.01, ha="left")
-            if handles := draw(part, data):
+            if len(of_row) and (handles := draw(part, of_row)):
                 part.legend(handles=handles, loc="outside right upper")
         figure.supxlabel("\n".join(lines), x=0.01, ha="left", size=6, color=GREY, gid="note")
-        # Once, not for each format in which the figure is saved.
-        layout.execute(figure)
+        if len(data):
+            layout.execute(figure)  # once, not for each format in which the figure is saved
         figure.set_layout_engine("none")
     return figure
 

@@ -9,11 +9,25 @@ from matplotlib.ticker import FixedLocator
 from effective_sparsity.figures import seeds
 from effective_sparsity.figures.page import Legend, draw_page, entry, log_axes, log_limits, pruner_entries
 from effective_sparsity.figures.statistics import over_seeds
-from effective_sparsity.figures.style import GREY, MAGNITUDE_QUOTAS, PRUNERS, in_order, look
+from effective_sparsity.figures.style import (
+    CONTROLS,
+    GREY,
+    MAGNITUDE_QUOTAS,
+    PRUNERS,
+    RANDOM_QUOTAS,
+    SALIENCIES,
+    in_order,
+    look,
+)
 from effective_sparsity.figures.tables import PANEL, Tables, reduced_text
 
-# Each pruner is compared with the reference of its own kind: before any training, or by trained weights.
-REFERENCES = {"random-igq": "At initialisation", "magnitude-igq": "After training"}
+# Panels: the reference, and what is compared with it. Controls stand beside SNIP, which they explain.
+PANELS = {
+    "At initialisation": ("random-igq", (*RANDOM_QUOTAS, *SALIENCIES)),
+    "After training": ("magnitude-igq", MAGNITUDE_QUOTAS),
+    "Choice of pixels": ("random-igq", ("snip", *CONTROLS)),
+}
+_COLUMNS = 2
 
 _POINT = [*PANEL, "reference", "pruner", "target_compression"]
 
@@ -23,7 +37,7 @@ _TICKS = np.array([1, 2, 5, 10, 20, 50])
 
 
 def paired_differences(tables: Tables) -> tuple[Figure, pd.DataFrame]:
-    """One row of panels per network: pruners at initialisation, and pruners of trained weights.
+    """For each network a panel of pruners at initialisation, of trained weights, and of controls, if any.
 
     Args:
         tables: `subnetworks`.
@@ -39,7 +53,7 @@ def paired_differences(tables: Tables) -> tuple[Figure, pd.DataFrame]:
         "Percentage points of test accuracy between subnetworks of one seed and one effective compression. "
         f"{seeds.note_on_means(data.seeds.dropna())} {reduced_text(tables['subnetworks'])}"
     )
-    return draw_page(data, _draw, note, height=3.2), data
+    return draw_page(data, _draw, note, _height), data
 
 
 def reference_of(pruner: str) -> str:
@@ -61,22 +75,38 @@ def _tabulate(subnetworks: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([means, several], ignore_index=True).reindex(columns=columns)
 
 
+def _shown(data: pd.DataFrame) -> list[str]:
+    """Titles of the panels that have anything to show; SNIP alone is no control."""
+    found = set(data.pruner)
+    shown = [title for title, (_, pruners) in PANELS.items() if found & set(pruners)]
+    return shown if found & set(CONTROLS) else [title for title in shown if title != "Choice of pixels"]
+
+
+def _height(data: pd.DataFrame) -> float:
+    return 3.1 * -(-len(_shown(data)) // _COLUMNS)
+
+
 def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
-    shown = [reference for reference in REFERENCES if (data.reference == reference).any()] or ["random-igq"]
-    cells = part.subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)[0]
-    cells[0].set_ylabel("Difference in test accuracy, points")
+    shown = _shown(data)
+    columns = min(len(shown), _COLUMNS)
+    grid = part.subplots(-(-len(shown) // columns), columns, sharex=True, sharey=True, squeeze=False)
+    cells = grid.ravel()
     cells[0].set_yscale("symlog", linthresh=_LINEAR, linscale=0.6)
     cells[0].yaxis.set_major_locator(FixedLocator([*-_TICKS, 0, *_TICKS]))
     cells[0].yaxis.set_major_formatter("{x:g}")
     log_axes(cells[0], x=log_limits(data.target_compression, margin=1.35))
     legend: Legend = []
-    for axes, reference in zip(cells, shown, strict=True):
-        axes.set(title=f"{REFERENCES[reference]}, minus {look(reference).label}")
+    for axes in cells[len(shown) :]:
+        axes.set_axis_off()
+    for axes, title in zip(cells, shown, strict=False):
+        reference, members = PANELS[title]
+        axes.set_title(f"{title}, minus {look(reference).label}")
+        axes.tick_params(labelbottom=True)
         axes.set_xlabel("Effective compression")
+        axes.set_ylabel("Points of test accuracy" if axes in grid[:, 0] else "")
         axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)
-        of_reference = data[data.reference == reference]
-        pruners = in_order(of_reference.pruner)
-        _draw_pruners(axes, of_reference, pruners)
+        pruners = in_order(set(members) & set(data.pruner))
+        _draw_pruners(axes, data, pruners)
         legend += [entry("", linestyle=""), *pruner_entries(pruners)] if legend else pruner_entries(pruners)
     return legend
 

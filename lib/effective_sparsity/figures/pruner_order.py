@@ -119,7 +119,10 @@ def _draw_taus(axes: Axes, taus: pd.DataFrame) -> None:
     axes.set_title("Kendall's tau of two orders")
     for kind, style in _TAUS.items():
         points = taus[taus.kind == kind]
+        if points.empty:
+            continue
         x, label = points.target_compression, kind.removeprefix("tau ")
         axes.plot(x, points.value, **style, gid=kind, label=label)
         axes.fill_between(x, points.low, points.high, color=style["color"], alpha=0.12, linewidth=0)
-    axes.legend(loc="best")
+    if len(taus):
+        axes.legend(loc="best")

@@ -11,11 +11,11 @@ from effective_sparsity.figures.tables import seeds_text
 _ENOUGH = 5
 
 
-def note_on_medians(counts: pd.Series, marks: str) -> str:
+def note_on_medians(counts: pd.Series, marks: str = "") -> str:
     """What is drawn, given how many seeds there are behind each median; `marks` show their range."""
-    several = len(counts) and counts.max() > 1
-    range_ = f", {marks} from minimum to maximum" if several else ""
-    return f"{'Median over ' if several else ''}{seeds_text(counts)}{range_}."
+    if counts.empty or counts.max() < 2:
+        return f"{seeds_text(counts)}."
+    return f"Median over {seeds_text(counts)}{f', {marks} from minimum to maximum' if marks else ''}."
 
 
 def note_on_means(counts: pd.Series) -> str:

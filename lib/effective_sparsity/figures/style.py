@@ -42,8 +42,8 @@ PRUNERS = RANDOM_QUOTAS + MAGNITUDE_QUOTAS + SALIENCIES + CONTROLS
 FAMILIES = {
     "Random pruning": RANDOM_QUOTAS,
     "Magnitude pruning": MAGNITUDE_QUOTAS,
-    "Saliency at initialisation": SALIENCIES,
-    "Controls of pixels": CONTROLS,
+    "Saliency pruning": SALIENCIES,
+    "Pixel controls": CONTROLS,
 }
 
 # Colours differ enough for all three kinds of colour blindness among pruners that share a panel; a test says
@@ -141,16 +141,12 @@ class Look:
         }
 
 
-def _control(label: str, color: str, marker: str, face: str) -> Look:
-    return Look(label, label, color, marker, face)
-
-
 _CONTROLS = {
-    "random-igq-snip-pixels": _control("Random, IGQ on SNIP's pixels", "#0072B2", "<", "white"),
-    "random-igq-random-pixels": _control("Random, IGQ on random pixels", "#88CCEE", ">", "white"),
-    "random-igq-varying-pixels": _control("Random, IGQ on varying pixels", "#332288", "v", "white"),
-    "snip-permuted-pixels": _control("SNIP, pixels permuted", "#8B0000", "P", "#8B0000"),
-    "snip-permuted-own-pixels": _control("SNIP, own pixels permuted", "#DDCC77", "X", "#DDCC77"),
+    "random-igq-snip-pixels": Look("Random, IGQ on SNIP's pixels", "#0072B2", "<", "white"),
+    "random-igq-random-pixels": Look("Random, IGQ on random pixels", "#88CCEE", ">", "white"),
+    "random-igq-varying-pixels": Look("Random, IGQ on varying pixels", "#332288", "v", "white"),
+    "snip-permuted-pixels": Look("SNIP, pixels permuted", "#8B0000", "P", "#8B0000"),
+    "snip-permuted-own-pixels": Look("SNIP, own pixels permuted", "#DDCC77", "X", "#DDCC77"),
 }
 
 

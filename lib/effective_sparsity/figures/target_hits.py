@@ -6,9 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from effective_sparsity.figures.page import Legend, draw_page, entry, log_axes, log_limits, pruner_entries
+from effective_sparsity.figures.seeds import note_on_medians
 from effective_sparsity.figures.statistics import median_over_seeds
 from effective_sparsity.figures.style import DASHED, GREY, by_family, in_order, look
-from effective_sparsity.figures.tables import PANEL, Tables, reduced_text, seeds_text
+from effective_sparsity.figures.tables import PANEL, Tables, reduced_text
 
 # Exact hits are drawn on this line, as a logarithm has no zero.
 _EXACT = 1e-6
@@ -25,7 +26,7 @@ def target_hits(tables: Tables) -> tuple[Figure, pd.DataFrame]:
         median, minimum and maximum over seeds; infinite where nothing is active.
     """
     data = _tabulate(tables["subnetworks"])
-    note = f"Median over {seeds_text(data.seeds)}. {reduced_text(tables['subnetworks'])}"
+    note = f"{note_on_medians(data.seeds)} {reduced_text(tables['subnetworks'])}"
     return draw_page(data, _draw, note), data
 
 
@@ -37,7 +38,7 @@ def _tabulate(subnetworks: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
-    families = by_family(data.pruner) or {"": []}
+    families = by_family(data.pruner)
     cells = part.subplots(1, len(families), sharex=True, sharey=True, squeeze=False)[0]
     log_axes(
         cells[0], x=log_limits(data.target_compression), y=log_limits(_EXACT, data.miss, 1.0, margin=1.6)

@@ -31,7 +31,7 @@ def toy_network(tables: Tables) -> tuple[Figure, pd.DataFrame]:
 def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
     pruners = list(data.pruner.unique())
     widths = _widths(data)
-    for axes, pruner in zip(part.subplots(1, max(len(pruners), 1), squeeze=False)[0], pruners, strict=False):
+    for axes, pruner in zip(part.subplots(1, len(pruners), squeeze=False)[0], pruners, strict=True):
         rows = data[data.pruner == pruner]
         _draw_network(axes, rows, widths)
         axes.set_title(f"{look(pruner).label}\n{_compressions(rows)}")

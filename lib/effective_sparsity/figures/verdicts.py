@@ -43,7 +43,8 @@ def verdicts(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     data = tables["measurements"]
     data = data.assign(**{name: data[name].astype(object).fillna("") for name in _TEXTS})
     note = (
-        "Values with their 95 % intervals; a triangle is a bound, and points to where the claim holds. "
+        "Values with their 95 % intervals, hollow for secondary parts; a triangle is a bound, and points to "
+        "where the claim holds. "
         f"{seeds_text(data.seeds[data.seeds > 0])}. {reduced_text(data)}"
     )
     return draw_page(data, _draw, note, _height), data
@@ -56,13 +57,15 @@ def _units(data: pd.DataFrame) -> list[str]:
     )
 
 
-def _label(claim: int, quantity: str) -> str:
-    return textwrap.fill(f"{claim}  {quantity}", _CHARACTERS, break_on_hyphens=False)
+def _labels(data: pd.DataFrame) -> list[str]:
+    """What is claimed in each row, after the number of its claim."""
+    texts = [f"{row.claim}  {row.label}" for row in data.itertuples()]
+    return [textwrap.fill(text, _CHARACTERS, break_on_hyphens=False) for text in texts]
 
 
 def _lines(data: pd.DataFrame) -> int:
     """Lines of text that the labels of these measurements take."""
-    return sum(_label(row.claim, row.quantity).count("\n") + 1 for row in data.itertuples())
+    return sum(label.count("\n") + 1 for label in _labels(data))
 
 
 def _height(data: pd.DataFrame) -> float:
@@ -70,7 +73,7 @@ def _height(data: pd.DataFrame) -> float:
 
 
 def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
-    units = _units(data) or [""]
+    units = _units(data)
     heights = [_lines(data[data.unit == unit]) + 1 for unit in units]
     for axes, unit in zip(
         part.subplots(len(units), height_ratios=heights, squeeze=False)[:, 0], units, strict=True
@@ -86,7 +89,7 @@ def _mark(verdict: str) -> Line2D:
 
 
 def _draw_unit(axes: Axes, data: pd.DataFrame, unit: str) -> None:
-    labels = [_label(row.claim, row.quantity) for row in data.itertuples()]
+    labels = _labels(data)
     # Each measurement is as high as its label.
     lines = np.array([label.count("\n") + 1 for label in labels], float)
     heights = lines.cumsum() - lines / 2
@@ -110,7 +113,9 @@ def _draw_unit(axes: Axes, data: pd.DataFrame, unit: str) -> None:
         color = COLORS.get(row.verdict, _OTHER)
         if not np.isnan(row.low):
             axes.hlines(y, *np.clip([row.low, row.high], left, right), color=color, linewidth=1.4)
-        axes.plot(np.clip(row.value, left, right), y, marker="o", color=color, clip_on=False, gid="value")
+        face = color if row.role == "primary" else "white"
+        value = np.clip(row.value, left, right)
+        axes.plot(value, y, marker="o", color=color, markerfacecolor=face, clip_on=False, gid="value")
         axes.plot(
             row.bound, y, marker=_ARROWS[row.side], color="black", markersize=4, zorder=1.8, gid="bound"
         )
