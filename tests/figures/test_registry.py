@@ -155,6 +155,13 @@ def test_every_figure_says_what_was_reduced_and_how_many_seeds(name, tables):
     assert "3 seeds" in note_of(figure)
 
 
+@pytest.mark.parametrize("name", [name for name in FIGURES if name not in ("toy_network", "verdicts")])
+def test_one_seed_has_no_range_and_no_interval(name, few_pruners):
+    figure, _ = FIGURES[name].draw(one_seed(few_pruners))
+    assert "interval" not in note_of(figure)
+    assert "minimum" not in note_of(figure)
+
+
 @EVERY_FIGURE
 def test_a_study_at_full_scale_is_not_called_reduced(name, tables):
     for table in ("subnetworks", "dense", "measurements"):

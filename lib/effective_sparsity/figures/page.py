@@ -46,10 +46,10 @@ def draw_page(
     networks = panels(data) if "architecture" in data else []
     rows = {panel_title(*panel): of_panel(data, panel) for panel in networks}
     rows = rows or {empty if data.empty else "": data}
-    heights = [height(of_row) if callable(height) else height for of_row in rows.values() if len(data)] or [
-        0.3
-    ]
-    lines = [] if data.empty else textwrap.wrap(note, _NOTE_CHARACTERS)
+    if data.empty:
+        height, note = 0.3, ""
+    heights = [height(of_row) if callable(height) else height for of_row in rows.values()]
+    lines = textwrap.wrap(note, _NOTE_CHARACTERS)
     with matplotlib.rc_context(RC):
         layout = ConstrainedLayoutEngine()
         size = (_WIDTH, sum(heights) + _NOTE_LINE * len(lines) + 0.1)
@@ -108,7 +108,7 @@ def _short_number(value: float, _position: int) -> str:
 
 def inside(accuracies: ArrayLike) -> np.ndarray:
     """Accuracies moved off 0 and 1, which a logit scale does not have."""
-    return np.clip(np.asarray(accuracies, float), 5e-4, 1 - 5e-4)
+    return np.clip(np.asarray(accuracies, float), _ACCURACIES[0], _ACCURACIES[-1])
 
 
 def accuracy_axis(axes: Axes, accuracies: ArrayLike) -> None:
