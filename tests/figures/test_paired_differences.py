@@ -10,7 +10,9 @@ WHERE = {"architecture": "lenet-5", "dataset": "cifar10", "reduced": "", "criter
 def study(accuracies: dict, level=100.0) -> dict[str, pd.DataFrame]:
     """Subnetworks at one level; accuracies: pruner -> by seed."""
     rows = [
-        WHERE | {"pruner": pruner, "seed": seed, "target_compression": level, "test_accuracy": accuracy}
+        WHERE
+        | {"pruner": pruner, "seed": seed, "target_compression": level, "test_accuracy": accuracy}
+        | {"effective_compression": 1.05 * level}
         for pruner, found in accuracies.items()
         for seed, accuracy in enumerate(found)
     ]
@@ -42,6 +44,14 @@ def test_magnitude_pruners_have_a_reference_of_their_own(drawn):
     ]
     assert drawn(figure, "snip") == (pytest.approx([100]), pytest.approx([10]))
     assert drawn(figure, "lamp") == (pytest.approx([100]), pytest.approx([-10]))
+
+
+def test_a_pruner_that_misses_its_target_is_not_compared():
+    tables = study({"random-igq": (0.5,), "random-smart-ratio": (0.7,), "snip": (0.6,)})
+    table = tables["subnetworks"]
+    table.loc[table.pruner == "random-smart-ratio", "effective_compression"] = 15.0
+    _, data = paired_differences(tables)
+    assert data.pruner.tolist() == ["snip"]
 
 
 def test_controls_stand_beside_snip(drawn):

@@ -29,6 +29,9 @@ PANELS = {
 }
 _COLUMNS = 2
 
+# A subnetwork that misses its target by a larger part is compared with none.
+_HIT = 0.1
+
 _POINT = [*PANEL, "reference", "pruner", "target_compression"]
 
 # Differences are drawn to scale up to one percentage point, beyond on a logarithmic scale.
@@ -50,7 +53,8 @@ def paired_differences(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """
     data = _tabulate(tables["subnetworks"])
     note = (
-        "Percentage points of test accuracy between subnetworks of one seed and one effective compression. "
+        "Percentage points of test accuracy between subnetworks of one seed and one effective compression, "
+        "which both hit within 10 %. "
         f"{seeds.note_on_means(data.seeds.dropna())} {reduced_text(tables['subnetworks'])}"
     )
     return draw_page(data, _draw, note, _height), data
@@ -64,6 +68,7 @@ def reference_of(pruner: str) -> str:
 def _tabulate(subnetworks: pd.DataFrame) -> pd.DataFrame:
     rows = subnetworks[(subnetworks.criterion == "effective") & subnetworks.pruner.isin(PRUNERS)]
     rows = rows.dropna(subset=["test_accuracy"])
+    rows = rows[(rows.effective_compression.astype(float) / rows.target_compression - 1).abs() <= _HIT]
     rows = rows.assign(reference=rows.pruner.map(reference_of).astype(object))
     keys = [*PANEL, "reference", "target_compression", "seed"]
     references = rows[rows.pruner == rows.reference][[*keys, "test_accuracy"]]
