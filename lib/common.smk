@@ -5,13 +5,14 @@
 import sys
 from dataclasses import asdict, fields
 from functools import cache
+from pathlib import Path
 
 from effective_sparsity.claims import TABLES as CLAIM_TABLES
 from effective_sparsity.datasets.registry import SOURCES
 from effective_sparsity.errors import UserError
 from effective_sparsity.figures.registry import FIGURES
 from effective_sparsity.pruning.pruners import PRUNERS
-from effective_sparsity.study import versions
+from effective_sparsity.study import code, versions
 from effective_sparsity.study.config import read_config
 from effective_sparsity.study.include import with_included
 from effective_sparsity.study.plan import DENSE_FILE, REPLICATE_FOLDER, TRAINED_FILE, Plan
@@ -103,6 +104,16 @@ def rank_settings(wildcards):
     if pruner.iterative:
         settings["levels"] = PLAN.levels(wildcards.architecture, int(wildcards.seed), wildcards.pruner)
     return settings
+
+
+def ranking_versions(*pruners):
+    """What stands for the code of these pruners; results are made again when it changes."""
+    return lambda wildcards: versions.of_rankings(expand(pruners, **wildcards))
+
+
+def code_of(script, *packages):
+    """What stands for the code of a step that follows from tables alone; every edit of it makes the step again."""
+    return code.of_modules([Path(workflow.basedir, "workflow_scripts", script)], packages)
 
 
 def recipe_of(wildcards):

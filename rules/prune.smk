@@ -35,7 +35,7 @@ rule rank:
     resources:
         **needs("rank"),
     params:
-        version=versions.RANKING,
+        version=ranking_versions("{pruner}"),
         settings=rank_settings,
     script:
         "../workflow_scripts/rank.py"
@@ -57,7 +57,7 @@ rule subnetworks:
         **needs("subnetworks"),
     params:
         version=versions.SUBNETWORKS,
-        ranking=versions.RANKING,
+        ranking=ranking_versions("{pruner}"),
         subnetworks=lambda wildcards: [
             keys
             for keys in PLAN.subnetworks(wildcards.architecture, int(wildcards.seed))

@@ -32,7 +32,7 @@ for architecture in STUDY.architectures:
                 **needs("retrain", share=share),
             params:
                 version=versions.TRAINING,
-                ranking=versions.RANKING,
+                ranking=ranking_versions(*share.pruners),
                 recipe=recipe_of,
                 engine=PLAN.engine(architecture),
                 precision=PLAN.precision(architecture),

@@ -4,13 +4,16 @@ import gzip
 import io
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from effective_sparsity.errors import DamagedFileError
 from effective_sparsity.pruning.ranking import as_compression
 from effective_sparsity.storage import replacing
-from effective_sparsity.study.plan import Plan
+
+if TYPE_CHECKING:
+    from effective_sparsity.study.plan import Plan
 
 _RUN = ["study", "architecture", "dataset", "reduced"]
 _LEVEL = ["architecture", "seed", "pruner", "criterion", "target_compression"]
@@ -85,7 +88,7 @@ def write_table(table: pd.DataFrame, path: Path | str, columns: list[str] | None
         table.to_csv(temporary, index=False, columns=columns, lineterminator="\n")
 
 
-def untrained(plan: Plan, evaluations: pd.DataFrame) -> pd.DataFrame:
+def untrained(plan: "Plan", evaluations: pd.DataFrame) -> pd.DataFrame:
     """What stands for the evaluations of subnetworks that are not trained: a row for each.
 
     Args:
