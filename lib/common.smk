@@ -8,18 +8,18 @@ from functools import cache
 from pathlib import Path
 
 from effective_sparsity.claims import TABLES as CLAIM_TABLES
-from effective_sparsity.datasets.registry import SOURCES
 from effective_sparsity.errors import UserError
 from effective_sparsity.figures.registry import FIGURES
 from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.study import code, versions
 from effective_sparsity.study.config import read_config
-from effective_sparsity.study.include import with_included
+from effective_sparsity.study.include import check_files, with_included
 from effective_sparsity.study.plan import DENSE_FILE, REPLICATE_FOLDER, TRAINED_FILE, Plan
 from effective_sparsity.study.progress import progress
 from effective_sparsity.training.execution import Execution
 
 try:
+    check_files(workflow.configfiles)
     # In place: jobs read it too.
     config.update(with_included(config, workflow.basedir))
     config.pop("include", None)
@@ -59,10 +59,11 @@ wildcard_constraints:
 
 
 def dataset_of(wildcards):
+    check_device()  # here, since only jobs with a data set use a GPU
     name = STUDY.architectures[wildcards.architecture].dataset
     path = DATASET.format(dataset=name)
-    # A registered data set is what its checksums say, whenever it was fetched: its age makes nothing out of date.
-    return ancient(path) if name in SOURCES else path
+    # With checksums it is what they say, whenever it was made: its age makes nothing out of date.
+    return path if PLAN.is_image_folder(name) else ancient(path)
 
 
 def looked_at(name):
@@ -154,7 +155,9 @@ def needs(stage, **known):
 
 def check_device():
     """End Snakemake if jobs run elsewhere and were planned for the GPUs of this machine."""
+    # A dry run hides the executor, but then only jobs that would run elsewhere are started by threads.
+    dry_run_of_elsewhere = workflow.dryrun and workflow.execution_settings.use_threads
     try:
-        PLAN.check_device(elsewhere=workflow.non_local_exec)
+        PLAN.check_device(elsewhere=workflow.non_local_exec or dry_run_of_elsewhere)
     except UserError as error:
         sys.exit(f"Error: {error}")

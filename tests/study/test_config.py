@@ -164,6 +164,10 @@ def test_ranges_have_the_paper_s_compressions():
             changed(architectures={"lenet-300-100": {"dataset": "mnist", "steps": 0}}),
             "config: architectures.lenet-300-100.steps: .*greater than or equal to 1, not 0",
         ),
+        (
+            changed(architectures={"lenet-300-100": {"dataset": "mnist-5k", "batch_size": 5000}}),
+            "config: architectures.lenet-300-100.batch_size: 5000 is above the 4000 training images",
+        ),
         (changed(compressions=[0.5]), "config: compressions.0: .*greater than or equal to 1, not 0.5"),
         (changed(compressions=[10, 10.0000001]), "compressions: 10 twice"),
         (changed(compressions={"from": 10, "to": 100}), "config: compressions.per_decade: missing"),

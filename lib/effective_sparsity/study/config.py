@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from effective_sparsity.datasets.fetch import RemoteFile, list_mirrors
-from effective_sparsity.datasets.registry import SOURCES
+from effective_sparsity.datasets.registry import SOURCES, Source
 from effective_sparsity.errors import UserError
 from effective_sparsity.networks.registry import NETWORKS, Network
 from effective_sparsity.pruning.pruners import PAPER, PRUNERS
@@ -138,6 +138,7 @@ class ArchitectureConfig(_Section):
 
     dataset: str = Field(description="name of a data set")
     steps: int | None = Field(None, ge=1, description="optimizer steps; the paper's if not given")
+    batch_size: int | None = Field(None, ge=2, description="samples in a batch; the paper's if not given")
     evaluate_every: int | None = Field(None, ge=1, description="steps between rows of the history")
     pruners: Pruners | None = Field(None, description="instead of the study's")
     compressions: Compressions | None = Field(None, description="instead of the study's")
@@ -244,9 +245,19 @@ class StudyConfig(_Section):
             raise ValueError(
                 f"{key}: {name} has images {dataset.shape}, {architecture} takes {network.input_shape}"
             )
+        self._check_batch_size(architecture, dataset)
         if self.engine == "packed" and network.layers is None:
             able = ", ".join(name for name, network in NETWORKS.items() if network.layers is not None)
             raise ValueError(f"engine: packed trains {able} only, not {architecture}; use auto")
+
+    def _check_batch_size(self, architecture: str, dataset: Source | DatasetConfig) -> None:
+        """How many images a data set of the user's has, its download tells."""
+        asked = self.architectures[architecture].batch_size
+        if asked and isinstance(dataset, Source) and asked > dataset.size[0]:
+            raise ValueError(
+                f"architectures.{architecture}.batch_size: {asked} is above the {dataset.size[0]} training "
+                f"images; give at most that"
+            )
 
     def network(self, architecture: str) -> Network:
         """The network, with as many logits as its data set has classes."""

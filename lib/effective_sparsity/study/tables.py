@@ -14,6 +14,7 @@ from effective_sparsity.storage import replacing
 
 if TYPE_CHECKING:
     from effective_sparsity.study.plan import Plan
+    from effective_sparsity.training.recipe import Recipe
 
 _RUN = ["study", "architecture", "dataset", "reduced"]
 _LEVEL = ["architecture", "seed", "pruner", "criterion", "target_compression"]
@@ -139,8 +140,19 @@ def with_dataset(table: pd.DataFrame, evaluations: pd.DataFrame) -> pd.DataFrame
     return table.merge(facts, on="architecture", validate="many_to_one")
 
 
-def reduction(note: str, steps: int, full_steps: int, precision: str = "float32") -> str:
-    """How a setting falls short of the paper's: what the data lack, the steps, the precision; or nothing."""
-    shortened = f"{steps:,} of {full_steps:,} steps" if steps != full_steps else ""
+def reduction(
+    note: str, steps: int, recipe: "Recipe", precision: str = "float32", batch_size: int | None = None
+) -> str:
+    """How a setting departs from the paper's; nothing if it does not.
+
+    Args:
+        note: what the data set lacks.
+        steps, precision, batch_size: of the training; a batch size only if the study sets it.
+        recipe: the paper's.
+    """
+    shortened = f"{steps:,} of {recipe.steps:,} steps" if steps != recipe.steps else ""
     rounded = f"{precision} training" if precision != "float32" else ""
-    return "; ".join(filter(None, [note, shortened, rounded]))
+    batches = ""
+    if batch_size and batch_size != recipe.batch_size:
+        batches = f"batches of {batch_size} instead of {recipe.batch_size}"
+    return "; ".join(filter(None, [note, shortened, rounded, batches]))
