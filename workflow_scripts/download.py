@@ -1,4 +1,4 @@
-"""Prepare a data set. Mirrors and batch sizes are no parameters of the rule: the file is the same with others."""
+"""Prepare a data set. Mirrors and batch sizes are no parameters of the rule: they do not change the file."""
 
 from pathlib import Path
 
