@@ -66,34 +66,35 @@ def dataset_of(wildcards):
     return path if PLAN.is_image_folder(name) else ancient(path)
 
 
-def looked_at(name):
-    """What a pruner looks at beside a data set: files by kind, rankings by the names of their pruners."""
-    pruner = PRUNERS[name]
+def sources_of_scores(pruner):
+    """The files that a pruner's scores follow from, data set aside, by kind; of rankings by their pruner."""
     files = {"initial": INITIAL}
-    if pruner.needs_trained:
+    if PRUNERS[pruner].needs_trained:
         files["dense"] = DENSE
-    if pruner.needs_connectivity:
+    if PRUNERS[pruner].needs_connectivity:
         files["connectivity"] = CONNECTIVITY
-    if pruner.borrows:
-        files[pruner.borrows] = RANKING.replace("{pruner}", pruner.borrows)
+    if lender := PRUNERS[pruner].borrows:
+        files[lender] = RANKING.replace("{pruner}", lender)
     return files
 
 
-def rank_inputs(wildcards):
-    files = {key: file.format(**wildcards) for key, file in looked_at(wildcards.pruner).items()}
+def inputs_of_rank(wildcards):
+    """The files that a ranking is made from."""
+    files = {kind: path.format(**wildcards) for kind, path in sources_of_scores(wildcards.pruner).items()}
     return files | ({"dataset": dataset_of(wildcards)} if PRUNERS[wildcards.pruner].needs_data else {})
 
 
-def rankings_of(*pruners):
-    """The files from which `Rankings` reads or makes the rankings of these pruners; initial weights, anyway."""
+def sources_of_subnetworks(*pruners):
+    """The files that the subnetworks of pruners follow from: stored rankings, or what others are made from."""
 
-    def files_of(wildcards):
+    def sources(wildcards):
         files = {"initial": INITIAL, "connectivity": CONNECTIVITY}
         for name in expand(pruners, **wildcards):
-            files |= {name: RANKING.replace("{pruner}", name)} if PRUNERS[name].costly else looked_at(name)
-        return {key: file.format(**wildcards) for key, file in files.items()}
+            stored = {name: RANKING.replace("{pruner}", name)}
+            files |= stored if PRUNERS[name].costly else sources_of_scores(name)
+        return {kind: path.format(**wildcards) for kind, path in files.items()}
 
-    return files_of
+    return sources
 
 
 def rank_settings(wildcards):

@@ -23,7 +23,7 @@ rule trace:
 
 rule rank:
     input:
-        unpack(rank_inputs),
+        unpack(inputs_of_rank),
     output:
         RANKING,
     log:
@@ -43,7 +43,7 @@ rule rank:
 
 rule subnetworks:
     input:
-        unpack(rankings_of("{pruner}")),
+        unpack(sources_of_subnetworks("{pruner}")),
     output:
         layers=f"{PRUNED}/layers.csv",
         curve=f"{PRUNED}/curve.csv",

@@ -8,7 +8,7 @@ for architecture in STUDY.architectures:
             name:
                 f"retrain_{architecture}_{number}"
             input:
-                unpack(rankings_of(*share.pruners)),
+                unpack(sources_of_subnetworks(*share.pruners)),
                 dataset=dataset_of,
             output:
                 expand(
