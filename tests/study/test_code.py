@@ -124,7 +124,7 @@ def changed(before: dict, after: dict) -> set[str]:
         ("pruning/allocations.py", "1 / rank - 1 / rank.size", "1 / rank", {"mine"}),
         ("pruning/allocations.py", "sum(rank.shape) / rank", "-rank", set()),
         ("pruning/orders.py", "best_first] = np.arange(1", "best_first] = np.arange(0", {"mine"}),
-        ("pruning/saliencies.py", "(weight * weight.grad)", "(weight + weight.grad)", {"lazy"}),
+        ("pruning/saliencies.py", "(weight * gradient)", "(weight + gradient)", {"lazy"}),
         ("pruning/pruners.py", "SNIP_BATCHES = 300", "SNIP_BATCHES = 301", {"lazy"}),
     ],
 )  # fmt: skip

@@ -140,15 +140,15 @@ def prepare(
                 f"data set {name}: {image_folder} has {dataset.classes} classes, not {classes}; correct the "
                 f"number of classes or the folder"
             )
-    elif variant_of:
+    elif variant_of and files:
         remote = [RemoteFile(file, checksum) for file, checksum in files.items()]
         dataset = _from_source(variant_of, remote, Path(raw_folder), mirrors, variant=name)
     else:
         dataset = _from_source(name, SOURCES[name].files(), Path(raw_folder), mirrors)
-    for network, size in (batch_sizes or {}).items():
-        if size > (n_images := len(dataset.train_labels)):
+    for network, batch_size in (batch_sizes or {}).items():
+        if batch_size > (n_images := len(dataset.train_labels)):
             raise UserError(
-                f"data set {name}: {n_images} training images are fewer than the {size} in a batch of "
+                f"data set {name}: {n_images} training images are fewer than the {batch_size} in a batch of "
                 f"{network}; add images, or set architectures.{network}.batch_size to at most {n_images}"
             )
     save(dataset, path)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from effective_sparsity.pruning.orders import Layers, at_random, by_score, redis
 from effective_sparsity.pruning.ranking import Priorities
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from effective_sparsity.connectivity import Connectivity
 
 # Of the pruners that take gradients: samples of a minibatch, and minibatches or steps of a pruner.
@@ -27,6 +29,9 @@ MINIBATCH = 128
 SNIP_BATCHES = 300
 SNIP_STEPS = 300
 SYNFLOW_STEPS = 100
+
+
+_ABSENT: Any = None
 
 
 @dataclass(frozen=True)
@@ -51,11 +56,12 @@ class Inputs:
     initial: Layers
     prunable: tuple[str, ...]
     seed: int
-    dataset: Dataset | None = None
-    trained: Layers | None = None
-    borrowed: Priorities | None = None
-    connectivity: "Connectivity | None" = None
-    compression: float | None = None
+    # Their types are those that they have for the pruners that say that they need them.
+    dataset: Dataset = _ABSENT
+    trained: Layers = _ABSENT
+    borrowed: Priorities = _ABSENT
+    connectivity: "Connectivity" = _ABSENT
+    compression: float = _ABSENT
     snip_loss: str = "cross-entropy"
     device: str = "cpu"
 
@@ -73,11 +79,24 @@ class Inputs:
         """These inputs with more of them given."""
         return replace(self, **more)
 
-    def model(self):
-        """A new model (torch.nn.Module) with the initial weights."""
+    @property
+    def architecture(self) -> Network:
+        """The network.
+
+        Raises:
+            UserError: it is not one of the study's.
+        """
+        if self.network is None:
+            raise UserError(
+                "this pruner needs a network of the study; see effective_sparsity.networks.registry"
+            )
+        return self.network
+
+    def model(self) -> "nn.Module":
+        """A new model with the initial weights."""
         from effective_sparsity.networks.state import with_state
 
-        return with_state(self.network.build(), self.initial)
+        return with_state(self.architecture.build(), self.initial)
 
 
 @dataclass(frozen=True)

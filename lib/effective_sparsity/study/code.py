@@ -194,9 +194,8 @@ def _without_notes(tree: ast.Module) -> ast.Module:
         for field in ("annotation", "returns"):
             if hasattr(node, field):
                 setattr(node, field, None)
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [s for s in body if not _is_text(s) and not _is_for_type_checkers(s)]
+        if isinstance(body := getattr(node, "body", None), list):
+            body[:] = [s for s in body if not _is_text(s) and not _is_for_type_checkers(s)]
     return tree
 
 

@@ -158,7 +158,7 @@ class DatasetConfig(_Section):
                 f"has {', '.join(sorted(given)) or 'no keys'}; give it either variant_of and files, or "
                 f"image_folder, size and classes"
             )
-        if self.variant_of is not None:
+        if self.variant_of and self.files:
             _known(self.variant_of, SOURCES, "data set", "variant_of")
             for name, checksum in self.files.items():
                 RemoteFile(name, checksum)  # which refuses what is no name or no checksum
@@ -167,12 +167,14 @@ class DatasetConfig(_Section):
     @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, height and width of an image."""
-        return SOURCES[self.variant_of].shape if self.variant_of else (3, *self.size)
+        if self.size:
+            return 3, *self.size
+        return SOURCES[str(self.variant_of)].shape
 
     @property
     def n_classes(self) -> int:
         """Number of classes."""
-        return SOURCES[self.variant_of].classes if self.variant_of else self.classes
+        return self.classes or SOURCES[str(self.variant_of)].classes
 
 
 class ArchitectureConfig(_Section):
@@ -280,7 +282,7 @@ class StudyConfig(_Section):
 
     def _check_fit(self, architecture: str) -> None:
         name, key = self.architectures[architecture].dataset, f"architectures.{architecture}.dataset"
-        datasets = {**self.datasets, **SOURCES}
+        datasets: dict[str, DatasetConfig | Source] = {**self.datasets, **SOURCES}
         dataset = datasets[_known(name, datasets, "data set", key)]
         network = NETWORKS[architecture]
         if network.input_shape != dataset.shape:
@@ -331,7 +333,7 @@ class StudyConfig(_Section):
             asked, key = part.pruners, f"parts.{name}.pruners"
         elif own is not None:
             asked, key = own, f"architectures.{architecture}.pruners"
-        if asked in ("all", "paper"):
+        if isinstance(asked, str):
             named = PAPER if asked == "paper" else [name for name in PRUNERS if not PRUNERS[name].control]
             return [name for name in named if not self._unsuitable(name, architecture)]
         for pruner in asked:
@@ -473,7 +475,7 @@ _WANTED = {
 
 
 def _fields_at(location: tuple) -> list[str]:
-    section = {
+    section: dict[str, type[BaseModel]] = {
         "architectures": ArchitectureConfig,
         "compressions": CompressionRange,
         "datasets": DatasetConfig,

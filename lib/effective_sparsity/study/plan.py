@@ -154,7 +154,7 @@ class Plan:
                 return estimate.ranking(PRUNERS[pruner], self._n_levels(architecture), gpus)
             case "subnetworks":
                 return estimate.reading(2 * self._n_levels(architecture))
-            case "retrain":
+            case "retrain" if share:
                 n_networks = len(share.part.criteria) * len(share.levels) * len(share.pruners)
                 return estimate.training(self.engine(architecture), n_networks, self.gpus(architecture))
             case "evaluate":
@@ -206,7 +206,7 @@ class Plan:
 
     def levels(self, architecture: str, seed: int, pruner: str) -> dict[str, float]:
         """The levels at which a replicate needs a ranking of `pruner`, its own or to lend its quotas."""
-        found = {}
+        found: dict[str, float] = {}
         for part in self._parts(architecture, seed):
             if any(pruner in (name, PRUNERS[name].borrows) for name in part.pruners):
                 found |= part.levels

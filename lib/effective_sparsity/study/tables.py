@@ -95,12 +95,11 @@ def untrained(plan: "Plan", evaluations: pd.DataFrame) -> pd.DataFrame:
     Args:
         evaluations: of those that are. An architecture of which there are none is marked as reduced.
     """
-    facts = evaluations.drop_duplicates("architecture").set_index("architecture") if len(evaluations) else {}
-    rows = []
+    rows: list[dict] = []
     for architecture, settings in plan.study.architectures.items():
         about = {"architecture": architecture, "dataset": settings.dataset, "reduced": "no training"}
-        if architecture in getattr(facts, "index", ()):
-            about |= facts.loc[architecture, ["dataset", "reduced"]].to_dict()
+        if len(evaluations) and len(trained := evaluations[evaluations.architecture == architecture]):
+            about |= trained.iloc[0][["dataset", "reduced"]].to_dict()
         rows += [
             about
             | {"seed": seed, "n_weights": None, "status": "untrained", "steps": 0}
