@@ -353,19 +353,20 @@ def test_an_edited_pruner_is_ranked_again_and_no_other(fresh, tmp_path):
     project = tmp_path / "project"
     for name in ("lib", "rules", "workflow_scripts", "profiles"):
         shutil.copytree(fresh.root / name, project / name)
-    shutil.copy(fresh.root / "Snakefile", project)
-    workflow = type(fresh)(project, tmp_path)
-    workflow.config |= {"train": False, "pruners": ["mine", "synflow"], "compressions": [10]}
+    for name in ("Snakefile", "environment.yml"):
+        shutil.copy(fresh.root / name, project)
+    fresh.root = project
+    fresh.config |= {"train": False, "pruners": ["mine", "synflow"], "compressions": [10]}
     pruners = project / "lib/effective_sparsity/pruning/pruners.py"
     original = pruners.read_text()
     scores = '\n\nPRUNERS["mine"] = Pruner(lambda inputs: {name: %s for name in inputs.prunable})\n'
     pruners.write_text(original + scores % "inputs.initial[name]")
     counts = [f"results/tiny/lenet-300-100/seed-0/{name}/layers.csv" for name in ("mine", "synflow")]
-    workflow.succeed(*counts)
+    fresh.succeed(*counts)
     pruners.write_text(original + scores % "inputs.initial[name]" + "# Nothing new.\n")
-    assert not workflow.planned(*counts)
+    assert not fresh.planned(*counts)
     pruners.write_text(original + scores % "-inputs.initial[name]")
-    assert workflow.planned(*counts) == {"subnetworks": 1}
+    assert fresh.planned(*counts) == {"subnetworks": 1}
 
 
 def test_a_key_that_appears_twice_is_refused(fresh):
