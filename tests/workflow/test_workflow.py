@@ -349,7 +349,8 @@ def test_an_image_folder_with_fewer_images_than_a_batch_fails_in_the_download(fr
     fresh.succeed("data")
 
 
-def test_an_edited_pruner_is_ranked_again_and_no_other(fresh, tmp_path):
+def test_an_edited_pruner_is_ranked_again_and_no_other(fresh, tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTHONPATH", raising=False)  # jobs take the copy's library
     project = tmp_path / "project"
     for name in ("lib", "rules", "workflow_scripts", "profiles"):
         shutil.copytree(fresh.root / name, project / name)

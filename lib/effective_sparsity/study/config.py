@@ -19,7 +19,6 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import PydanticKnownError
 
 from effective_sparsity.datasets.fetch import RemoteFile, list_mirrors
 from effective_sparsity.datasets.registry import SOURCES, Source
@@ -36,7 +35,7 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 def _number(value: object) -> object:
     """Refuses true and false, which Python takes for 1 and 0."""
     if isinstance(value, bool):
-        raise PydanticKnownError("float_type")
+        raise ValueError(f"should be a number, not {value}")
     return value
 
 
