@@ -350,8 +350,8 @@ def test_an_image_folder_with_fewer_images_than_a_batch_fails_in_the_download(fr
 
 
 def test_an_edited_pruner_is_ranked_again_and_no_other(fresh, tmp_path, monkeypatch):
-    monkeypatch.delenv("PYTHONPATH", raising=False)  # jobs take the copy's library
     project = tmp_path / "project"
+    monkeypatch.setenv("PYTHONPATH", str(project / "lib"))  # before an installed library
     for name in ("lib", "rules", "workflow_scripts", "profiles"):
         shutil.copytree(fresh.root / name, project / name)
     for name in ("Snakefile", "environment.yml"):
