@@ -36,7 +36,12 @@ with job_log(snakemake.log[0]):
     keys = dict(snakemake.wildcards.items())
     keys["dataset"] = dataset.label
     keys["reduced"] = reduction(
-        dataset.note, snakemake.params.steps, network.recipe.steps, snakemake.params.precision
+        dataset.note,
+        snakemake.params.steps,
+        network.recipe,
+        snakemake.params.precision,
+        # No parameter: with another one all networks are trained again.
+        snakemake.config["architectures"][keys["architecture"]].get("batch_size"),
     )
     write_table(identified(pd.DataFrame(rows), **keys), snakemake.output.evaluation)
     write_table(identified(pd.concat(histories), **keys), snakemake.output.history)

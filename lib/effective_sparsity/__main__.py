@@ -5,10 +5,12 @@ import importlib
 import re
 import sys
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from zipfile import is_zipfile
 
 from effective_sparsity.errors import UserError
+from effective_sparsity.storage import replacing
 
 _TARGET = (
     "a torch.export file (.pt2), or module:function, which is called without arguments and returns the model"
@@ -19,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns its exit code: 0, or 2 after an error that the user can mend."""
     options = _parser().parse_args(arguments)
     try:
+        _check_paths(options)
         options.command(options)
     except (UserError, OSError) as error:
         print(f"effective-sparsity: error: {error}", file=sys.stderr)
@@ -33,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
 
     measure = commands.add_parser("measure", help="direct and effective sparsity of each layer")
-    measure.set_defaults(command=_measure)
+    measure.set_defaults(command=_measure, written=("csv", "json"))
     measure.add_argument(
         "--masks", type=Path, help="safetensors file of masks; default: the weights that are not zero"
     )
@@ -41,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--json", type=Path, help="also write the table to this file, one record per row")
 
     prune = commands.add_parser("prune", help="prune a model to a target compression")
-    prune.set_defaults(command=_prune)
+    prune.set_defaults(command=_prune, written=("masks", "output"))
     prune.add_argument("--pruner", required=True, help="such as random-igq, magnitude-global or lamp")
     prune.add_argument("--compression", type=float, required=True, help="target: all weights over those left")
     prune.add_argument(
@@ -81,6 +84,20 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def _check_paths(options: argparse.Namespace) -> None:
+    """Refuse to write where there is no folder, or over a file of the same command but the checkpoint."""
+    paths = {name: path for name, path in vars(options).items() if isinstance(path, Path)}
+    for name in paths.keys() & set(options.written):
+        if not paths[name].parent.is_dir():
+            raise UserError(
+                f"--{name} {paths[name]}: there is no folder {paths[name].parent}; create it first"
+            )
+    for name, other in combinations(paths, 2):
+        same = paths[name].resolve() == paths[other].resolve()
+        if same and {name, other} & set(options.written) and {name, other} != {"checkpoint", "output"}:
+            raise UserError(f"--{name} and --{other} are the same file, {paths[name]}; give one another name")
+
+
 def _measure(options: argparse.Namespace) -> None:
     from effective_sparsity.connectivity import sparsity_report
 
@@ -90,14 +107,16 @@ def _measure(options: argparse.Namespace) -> None:
         masks = {name: mask.bool() for name, mask in _tensors(options.masks).items()}
     table = sparsity_report(model, options.input_shape, masks)
     if options.csv:
-        table.to_csv(options.csv, index=False)
+        with replacing(options.csv) as temporary:
+            table.to_csv(temporary, index=False)
     if options.json:
-        table.to_json(options.json, orient="records", indent=2)
+        with replacing(options.json) as temporary:
+            table.to_json(temporary, orient="records", indent=2)
     _print(table)
 
 
 def _prune(options: argparse.Namespace) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     from effective_sparsity.connectivity import Connectivity, sparsity_report
     from effective_sparsity.pruning.pruners import PRUNERS, Inputs
@@ -136,8 +155,10 @@ def _prune(options: argparse.Namespace) -> None:
     state = {name: tensor.detach().clone().contiguous() for name, tensor in model.state_dict().items()}
     for name, mask in masks.items():
         state[name] *= mask.to(state[name].device)
-    save_file(masks, options.masks)
-    save_file(state, options.output)
+    for path, tensors in {options.masks: masks, options.output: state}.items():
+        with replacing(path) as temporary:
+            # Not save_file, which makes files that others may not read.
+            temporary.write_bytes(save(tensors))
     _print(sparsity_report(model, options.input_shape, masks))
 
 

@@ -108,7 +108,7 @@ def test_the_paper_s_study_fits_60_gigabytes(root):
     ("content", "message"),
     [
         (None, "mine.yaml cannot be read ([Errno 2] No such file or directory"),
-        ("study: [", "mine.yaml cannot be read (while parsing"),
+        ("study: [", "mine.yaml cannot be read (line 1: expected the node content"),
         ("study: mine", "architectures: missing"),
     ],
 )

@@ -126,6 +126,14 @@ def test_a_gpu_of_this_machine_says_nothing_about_others():
     plan(device="cuda").check_device(elsewhere=True)
 
 
+def test_the_batches_of_all_networks_on_a_data_set_are_known():
+    networks = {"vgg-16": {"dataset": "cifar10", "batch_size": 32}, "lenet-5": {"dataset": "cifar10"}}
+    networks["vgg-19"] = {"dataset": "cifar100"}
+    assert plan(architectures=networks).batch_sizes("cifar10") == {"vgg-16": 32, "lenet-5": 128}
+    assert plan(architectures=networks).recipe("vgg-16").batch_size == 32
+    assert plan(architectures=networks, train=False, pruners=["snip"]).batch_sizes("cifar10") == {}
+
+
 def test_preparing_a_data_set_of_the_user_s_takes_its_settings():
     own = plan(datasets={"mine": {"image_folder": "photos", "size": [8, 9], "classes": 3}})
     assert own.own_dataset("mine") == {"image_folder": "photos", "size": (8, 9), "classes": 3}

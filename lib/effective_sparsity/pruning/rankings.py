@@ -74,6 +74,7 @@ class Rankings:
     def _priorities(self, level: str) -> Priorities:
         if self._stored:
             return self._stored[level]
+        assert self._inputs, "what is not stored is made"
         borrowed = self._lender[level] if self._lender else None
         compression = float(level) if self._pruner.iterative else None
         return self._pruner.priorities(self._inputs.having(borrowed=borrowed, compression=compression))

@@ -91,7 +91,7 @@ def disk_use(study: StudyConfig, footprints: dict[str, Footprint]) -> pd.DataFra
         footprint = footprints[architecture]
         (part,) = study.parts_of(architecture)
         pruners = part.pruners
-        borrowed = {PRUNERS[name].borrows for name in pruners} - {None}
+        borrowed = {lender for name in pruners if (lender := PRUNERS[name].borrows)}
         stored = borrowed | {name for name in pruners if PRUNERS[name].costly}
         n_levels = len(part.levels)
         n_rankings = sum(n_levels if PRUNERS[name].iterative else 1 for name in stored)

@@ -83,17 +83,33 @@ class Plan:
                 "--config device=cuda, or device=cpu"
             )
 
+    def is_image_folder(self, name: str) -> bool:
+        """Whether a data set is made from a folder of the user's, of which no checksums are known."""
+        own = self.study.datasets.get(name)
+        return bool(own and own.image_folder)
+
     def own_dataset(self, name: str) -> dict:
         """What `datasets.prepare` must know of a data set of the user's; nothing for a registered one."""
         own = self.study.datasets.get(name)
         return own.model_dump(exclude_none=True) if own else {}
 
+    def batch_sizes(self, dataset: str) -> dict[str, int]:
+        """The samples in a batch of each architecture that is trained on a data set."""
+        architectures = self.study.architectures if self.study.train else {}
+        return {
+            architecture: self.recipe(architecture).batch_size
+            for architecture, settings in architectures.items()
+            if settings.dataset == dataset
+        }
+
     def recipe(self, architecture: str) -> Recipe:
-        """The paper's recipe of an architecture, shortened as the study asks."""
+        """The paper's recipe of an architecture, changed as the study asks."""
         settings = self.study.architectures[architecture]
         recipe = NETWORKS[architecture].recipe
         if settings.steps:
             recipe = recipe.scaled_to(settings.steps)
+        if settings.batch_size:
+            recipe = replace(recipe, batch_size=settings.batch_size)
         if settings.evaluate_every:
             recipe = replace(recipe, evaluate_every=settings.evaluate_every)
         return recipe
@@ -138,7 +154,7 @@ class Plan:
                 return estimate.ranking(PRUNERS[pruner], self._n_levels(architecture), gpus)
             case "subnetworks":
                 return estimate.reading(2 * self._n_levels(architecture))
-            case "retrain":
+            case "retrain" if share:
                 n_networks = len(share.part.criteria) * len(share.levels) * len(share.pruners)
                 return estimate.training(self.engine(architecture), n_networks, self.gpus(architecture))
             case "evaluate":
@@ -190,7 +206,7 @@ class Plan:
 
     def levels(self, architecture: str, seed: int, pruner: str) -> dict[str, float]:
         """The levels at which a replicate needs a ranking of `pruner`, its own or to lend its quotas."""
-        found = {}
+        found: dict[str, float] = {}
         for part in self._parts(architecture, seed):
             if any(pruner in (name, PRUNERS[name].borrows) for name in part.pruners):
                 found |= part.levels
