@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from effective_sparsity.training.files import save_trained
 
 from effective_sparsity.connectivity import Connectivity
 from effective_sparsity.networks.registry import NETWORKS
@@ -17,7 +18,6 @@ from effective_sparsity.storage import save_tensors
 from effective_sparsity.study.config import read_config
 from effective_sparsity.study.disk import Footprint, disk_use, main
 from effective_sparsity.study.plan import Plan
-from effective_sparsity.training.files import save_trained
 from effective_sparsity.training.result import Trained, history_table
 
 NETWORK = NETWORKS["lenet-5"]
