@@ -1,19 +1,23 @@
-"""The engines, and what each is for (no torch: the workflow reads this).
+"""The engines, and what each is for (no torch, no pandas: the workflow reads this).
 
 An engine is a module with a function `train`, and a class that follows `loop.Engine`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Hashable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from effective_sparsity.networks.registry import Network
 from effective_sparsity.networks.types import Masks, State
 from effective_sparsity.training.checkpoint import fingerprint
 from effective_sparsity.training.execution import Precision
-from effective_sparsity.training.result import Trained
-from effective_sparsity.training.run import Run
+
+if TYPE_CHECKING:  # which would import pandas
+    from effective_sparsity.training.result import Trained
+    from effective_sparsity.training.run import Run
 
 Key = TypeVar("Key", bound=Hashable)
 
