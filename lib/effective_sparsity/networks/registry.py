@@ -51,16 +51,18 @@ class Network:
 
     def build(self) -> nn.Module:
         """The model, not yet initialised."""
+        from torch import nn
+
         if self.layers:
             from effective_sparsity.networks.sequential import sequential
 
             model: nn.Module = sequential(self.layers, self.input_shape, self.classes)
         else:
-            module, function = self.builder.split(":")
-            model = getattr(import_module(module), function)(self.classes)
-        for layer in model.modules():
-            if hasattr(layer, "running_var"):
-                layer.eps = BATCH_NORM_EPSILON
+            place, function = self.builder.split(":")
+            model = getattr(import_module(place), function)(self.classes)
+        for module in model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eps = BATCH_NORM_EPSILON
         return model
 
     def with_classes(self, classes: int) -> Network:

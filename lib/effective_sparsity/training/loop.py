@@ -122,7 +122,7 @@ class _Loop:
         for network in np.flatnonzero(self.alive & ~np.isfinite(self.loss_sums)):
             _log.warning("network %d of this run diverged after %d steps", network + 1, self.step)
             self.alive[network], self.stopped[network] = False, self.step
-            self.engine.drop(network)
+            self.engine.drop(int(network))
 
     def _record(self) -> None:
         """A row of the history."""
@@ -153,7 +153,7 @@ class _Loop:
         self.alive, self.stopped = arrays["alive"], arrays["stopped"]
         self.loss_sums, self.history = arrays["loss_sums"], arrays["history"]
         for network in np.flatnonzero(~self.alive):
-            self.engine.drop(network)
+            self.engine.drop(int(network))
 
     def result(self, network: int) -> Trained:
         """A network as training left it."""

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,8 +97,12 @@ class MaskedEngine:
                 weight.mul_(mask)
         decayed = {id(weight) for weight in weights.values()}
         others = [parameter for parameter in model.parameters() if id(parameter) not in decayed]
+        groups: list[dict[str, Any]] = [
+            {"params": list(weights.values())},
+            {"params": others, "weight_decay": 0.0},
+        ]
         self.optimizer = torch.optim.SGD(
-            [{"params": list(weights.values())}, {"params": others, "weight_decay": 0.0}],
+            groups,
             lr=run.recipe.learning_rate,
             momentum=run.recipe.momentum,
             weight_decay=run.recipe.weight_decay,

@@ -53,3 +53,8 @@ def test_the_key_covers_the_folder():
     assert hashlib.sha256(sources).hexdigest()[:12] in lanes.RowType(3).name
     for kernel in (engine.train_step, engine.evaluate_batch):
         assert "batch" in inspect.signature(kernel.py_func).parameters
+    assert set(engine.fill_inputs.py_func.__code__.co_names) == {
+        "shape",
+        "range",
+        "divmod",
+    }  # no global number

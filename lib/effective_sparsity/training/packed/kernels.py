@@ -26,7 +26,7 @@ from effective_sparsity.training.packed.lane_arithmetic import (
     total,
     where_positive,
 )
-from effective_sparsity.training.packed.lanes import REGISTER, load, store, zeros
+from effective_sparsity.training.packed.lanes import load, store, zeros
 from effective_sparsity.training.packed.updates import ZERO, descend, follow, inline, kernel
 
 
@@ -224,14 +224,14 @@ def fill_inputs(registers, block_step, pixel_step, images, scale, shift):
     """Write a batch of images to the inputs, normalised: pixel * scale - shift by channel.
 
     Args:
-        registers: float32 of shape (registers, REGISTER). Of the block b of samples, pixel p (counted on
+        registers: float32 of shape (registers, lanes of a register). Of the block b of samples, pixel p (counted on
             through the channels) goes to register b * block_step + p * pixel_step.
         images: float32 of shape (batch size, C, H W).
         scale, shift: float32 of shape (C,).
     """
     size, channels, pixels = images.shape
     for n in range(size):
-        block, lane = n // REGISTER, n % REGISTER
+        block, lane = divmod(n, registers.shape[1])
         for c in range(channels):
             first = block * block_step + c * pixels * pixel_step
             for p in range(pixels):
