@@ -224,7 +224,7 @@ def fill_inputs(registers, block_step, pixel_step, images, scale, shift):
     """Write a batch of images to the inputs, normalised: pixel * scale - shift by channel.
 
     Args:
-        registers: float32 of shape (registers, lanes of a register). Of the block b of samples, pixel p (counted on
+        registers: float32 of shape (registers, lanes). Of the block b of samples, pixel p (counted on
             through the channels) goes to register b * block_step + p * pixel_step.
         images: float32 of shape (batch size, C, H W).
         scale, shift: float32 of shape (C,).
