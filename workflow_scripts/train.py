@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from effective_sparsity import datasets
+from effective_sparsity.networks.recipe import Recipe
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.pruning.rankings import Rankings
 from effective_sparsity.pruning.subnetworks import subnetwork
@@ -12,7 +13,6 @@ from effective_sparsity.study.cards import job_device
 from effective_sparsity.study.job import job_log
 from effective_sparsity.training.engines import ENGINES, train
 from effective_sparsity.training.execution import Execution
-from effective_sparsity.training.recipe import Recipe
 from effective_sparsity.training.result import UNREACHABLE, save_trained
 from effective_sparsity.training.run import Run
 

@@ -10,9 +10,9 @@ from torch import nn
 
 from effective_sparsity.datasets.store import Dataset
 from effective_sparsity.networks.layers import Convolution, Linear
+from effective_sparsity.networks.recipe import Recipe
 from effective_sparsity.networks.registry import BATCH_NORM_EPSILON
 from effective_sparsity.training.execution import Execution
-from effective_sparsity.training.recipe import Recipe
 from effective_sparsity.training.run import Run
 
 

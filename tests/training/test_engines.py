@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from effective_sparsity.networks.recipe import Recipe
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.networks.state import initial_state
 from effective_sparsity.training.engines import ENGINES, engine_for, train
 from effective_sparsity.training.masked import MaskedEngine
-from effective_sparsity.training.recipe import Recipe
 
 NETWORK = NETWORKS["lenet-300-100"]
 RECIPE = Recipe(

@@ -1,6 +1,7 @@
 """The networks of the study.
 
-registry        the table of networks, each with the paper's training recipe: start here to add one
+registry        the table of networks, each with its training recipe: start here to add one
+recipe          stochastic gradient descent with a stepwise learning rate, as a study sets it
 layers          plain networks as data: convolutions and linear layers in a row (the LeNets)
 sequential      the PyTorch model of such layers
 vgg, resnet_18  the networks that are PyTorch modules of their own

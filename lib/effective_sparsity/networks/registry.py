@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from effective_sparsity.networks.layers import Convolution, Layer, Linear, fully_connected
-from effective_sparsity.training.recipe import Recipe
+from effective_sparsity.networks.recipe import Recipe
 
 if TYPE_CHECKING:
     from torch import nn

@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from effective_sparsity.errors import UserError
+from effective_sparsity.networks.recipe import Recipe
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.study.config import Part, StudyConfig
 from effective_sparsity.study.resources import Estimate, Needs
 from effective_sparsity.training.engines import EngineInfo, engine_for
 from effective_sparsity.training.execution import Precision
-from effective_sparsity.training.recipe import Recipe
-
 
 # Files of a study, relative to its folder.
 REPLICATE_FOLDER = "{architecture}/seed-{seed}"

@@ -8,9 +8,9 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from effective_sparsity.networks.recipe import Recipe
 from effective_sparsity.networks.registry import Network
 from effective_sparsity.pruning.pruners import SNIP_BATCHES, SNIP_STEPS, SYNFLOW_STEPS, Pruner
-from effective_sparsity.training.recipe import Recipe
 
 # Seconds to start a job: imports, CUDA, the data set, the first trace of a network.
 START = 300.0

@@ -8,7 +8,6 @@ engine, which does the arithmetic. A network, its masks and a `Run` go in, a `Tr
     results = train_packed(network.layers, initial, subnetworks, run)  # many plain networks at once, on a CPU
 
 what to train     run            data, recipe, seed, execution and work file of a run
-                  recipe         stochastic gradient descent with a stepwise learning rate
                   execution      device, precision and other options of the masked engine
 the loop          loop           the loop, and the protocol that engines follow
                   batches        the order of the samples

@@ -14,8 +14,8 @@ from safetensors.numpy import load, save
 
 from effective_sparsity.datasets.store import Dataset
 from effective_sparsity.errors import UserError
+from effective_sparsity.networks.recipe import Recipe
 from effective_sparsity.storage import replacing
-from effective_sparsity.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from effective_sparsity.datasets.store import Dataset
+from effective_sparsity.networks.recipe import Recipe
 from effective_sparsity.networks.types import Masks, State
 from effective_sparsity.training.checkpoint import fingerprint
 from effective_sparsity.training.execution import Execution
-from effective_sparsity.training.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -256,7 +256,7 @@ from effective_sparsity.datasets.store import load
 from effective_sparsity.networks.layers import fully_connected
 from effective_sparsity.training import checkpoint
 from effective_sparsity.training.packed.engine import train_packed
-from effective_sparsity.training.recipe import Recipe
+from effective_sparsity.networks.recipe import Recipe
 from effective_sparsity.training.run import Run
 
 folder = Path(sys.argv[1])
