@@ -177,7 +177,7 @@ class Plan:
 
     def levels(self, architecture: str, seed: int, pruner: str) -> dict[str, float]:
         """The levels at which a replicate needs a ranking of `pruner`, its own or to lend its quotas."""
-        found = {}
+        found: dict[str, float] = {}
         for part in self._parts(architecture, seed):
             if any(pruner in (name, PRUNERS[name].borrows) for name in part.pruners):
                 found |= part.levels
