@@ -34,7 +34,7 @@ for architecture in STUDY.architectures:
                 version=versions.TRAINING,
                 ranking=ranking_versions(*share.pruners),
                 recipe=recipe_of,
-                engine=PLAN.engine(architecture),
+                engine=PLAN.engine(architecture).name,
                 precision=PLAN.precision(architecture),
                 subnetworks=expand(
                     "{pruner}/{criterion}/{level}",
@@ -44,4 +44,4 @@ for architecture in STUDY.architectures:
                 ),
                 work=f"{ROOT}/.work/{{architecture}}/seed-{{seed}}/{share.name}",
             script:
-                "../workflow_scripts/retrain.py"
+                "../workflow_scripts/train.py"

@@ -9,13 +9,13 @@ from effective_sparsity.study.cards import job_device
 from effective_sparsity.study.job import job_log
 from effective_sparsity.study.tables import identified, reduction, write_table
 from effective_sparsity.training.evaluation import evaluator
-from effective_sparsity.training.files import load_trained
+from effective_sparsity.training.result import load_trained
 
 with job_log(snakemake.log[0]):
     dataset = datasets.load(snakemake.input.dataset)
     network = NETWORKS[snakemake.wildcards.architecture].with_classes(dataset.classes)
     device = job_device(snakemake.config.get("device", "auto"), snakemake.resources.gpu)
-    evaluate = evaluator(snakemake.params.engine, network, dataset, device, snakemake.threads)
+    evaluate = evaluator(network, dataset, device, snakemake.threads)
 
     rows, histories = [], []
     dense = [{"pruner": "dense"} for _ in snakemake.input.dense]

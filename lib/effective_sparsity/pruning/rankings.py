@@ -13,7 +13,7 @@ from effective_sparsity.pruning.pruners import PRUNERS, Inputs
 from effective_sparsity.pruning.ranking import Priorities, Ranking
 from effective_sparsity.pruning.ranking_file import ONE_SHOT, RankingFile
 from effective_sparsity.storage import TensorFile
-from effective_sparsity.training.files import load_trained
+from effective_sparsity.training.result import load_trained
 
 Files = Mapping[str, Path | str]
 

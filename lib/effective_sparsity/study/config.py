@@ -26,6 +26,7 @@ from effective_sparsity.errors import UserError
 from effective_sparsity.networks.registry import NETWORKS, Network
 from effective_sparsity.pruning.pruners import PAPER, PRUNERS
 from effective_sparsity.pruning.ranking import Criterion
+from effective_sparsity.training.engines import ENGINES, engine_for
 from effective_sparsity.training.execution import Choice, Precision
 
 # What may name a file or a folder.
@@ -250,7 +251,6 @@ class StudyConfig(_Section):
     precision: Precision = Field("float32", description="of products in masked training")
     channels_last: AutoOrBool = "auto"
     compile: bool = False
-    stack: AutoOrBool = "auto"
     deterministic: bool = False
     results: Folder = "results"
     data: Folder = "data"
@@ -289,9 +289,9 @@ class StudyConfig(_Section):
                 f"{key}: {name} has images {dataset.shape}, {architecture} takes {network.input_shape}"
             )
         self._check_batch_size(architecture, dataset)
-        if self.engine == "packed" and network.layers is None:
-            able = ", ".join(name for name, network in NETWORKS.items() if network.layers is not None)
-            raise ValueError(f"engine: packed trains {able} only, not {architecture}; use auto")
+        if not engine_for(network, self.engine).can_train(network):
+            able = ", ".join(n for n, other in NETWORKS.items() if ENGINES[self.engine].can_train(other))
+            raise ValueError(f"engine: {self.engine} trains {able} only, not {architecture}; use auto")
 
     def _check_batch_size(self, architecture: str, dataset: Source | DatasetConfig) -> None:
         """How many images a data set of the user's has, its download tells."""

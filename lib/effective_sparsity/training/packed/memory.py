@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from effective_sparsity.training.lanes import ONE_REGISTER, REGISTER, Row
-from effective_sparsity.training.packed_arrays import Convolution, Scratch
-from effective_sparsity.training.packed_ensemble import Ensemble
+from effective_sparsity.training.packed.arrays import ConvolutionMemory, Scratch
+from effective_sparsity.training.packed.ensemble import Ensemble
+from effective_sparsity.training.packed.lanes import ONE_REGISTER, REGISTER, Row
 
 
 class Memory:
@@ -19,7 +19,7 @@ class Memory:
         image_rows: Of each convolution a row of positions before and after pooling, one layer after another.
         convolutions: The convolutions themselves.
         inputs: The registers of the images, and their steps from block to block and from pixel to pixel; see
-            `packed_kernels.fill_inputs`.
+            `kernels.fill_inputs`.
     """
 
     def __init__(self, ensemble: Ensemble, batch: Row):
@@ -36,7 +36,9 @@ class Memory:
         sizes = [(layer.width, layer.width // layer.pool) for layer in self.convolutions]
         self.image_rows = tuple(Row(REGISTER * width) for of_layer in sizes for width in of_layer)
 
-    def _convolutions(self, ensemble, blocks) -> tuple[tuple[Convolution, ...], tuple[np.ndarray, int, int]]:
+    def _convolutions(
+        self, ensemble, blocks
+    ) -> tuple[tuple[ConvolutionMemory, ...], tuple[np.ndarray, int, int]]:
         """The convolutions and the place of the images; from the last layer, which writes the features."""
         outputs = self.scratch.rows.reshape(-1, REGISTER), 1, blocks
         gradient = self.scratch.feature_gradient.reshape(-1, REGISTER)
@@ -50,12 +52,12 @@ class Memory:
         return tuple(reversed(convolutions)), outputs
 
 
-def _convolution(ensemble, i, blocks, inputs, input_gradient, outputs, output_gradient) -> Convolution:
+def _convolution(ensemble, i, blocks, inputs, input_gradient, outputs, output_gradient) -> ConvolutionMemory:
     pool, channels = ensemble.layers[i].pool, ensemble.channels[i]
     shape = ensemble.shapes[i + 1]
     height, width = pool * shape.height, pool * shape.width
     most_weights = int(np.diff(channels.incoming.start).max(initial=0))
-    return Convolution(
+    return ConvolutionMemory(
         blocks=blocks,
         height=height,
         width=width,

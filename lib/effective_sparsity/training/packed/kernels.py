@@ -12,16 +12,22 @@ all networks; the units of the current network follow. Of a unit with incoming w
 
 over the B samples of the batch (Ioffe & Szegedy 2015, section 3). The logits have batch norm, but no relu.
 Everything about a unit happens while its row is in registers: see `lanes`. Where a network starts with
-convolutions, its first rows are the features that these make of the images (`packed_convolutions`), and their
-gradient g is what the convolutions get back. The arguments' fields are explained in `packed_arrays`.
+convolutions, its first rows are the features that these make of the images (`convolutions`), and their
+gradient g is what the convolutions get back. The arguments' fields are explained in `arrays`.
 """
 
 import numpy as np
 
-from effective_sparsity.training.lane_arithmetic import exp, mask_padding, maximum, total, where_positive
-from effective_sparsity.training.lanes import REGISTER, load, store, zeros
-from effective_sparsity.training.packed_convolutions import backward_all, evaluate_all, forward_all
-from effective_sparsity.training.packed_updates import EPSILON, ZERO, descend, follow, inline, kernel
+from effective_sparsity.training.packed.convolutions import backward_all, evaluate_all, forward_all
+from effective_sparsity.training.packed.lane_arithmetic import (
+    exp,
+    mask_padding,
+    maximum,
+    total,
+    where_positive,
+)
+from effective_sparsity.training.packed.lanes import load, store, zeros
+from effective_sparsity.training.packed.updates import ZERO, descend, follow, inline, kernel
 
 
 @kernel
@@ -43,19 +49,19 @@ def train_step(
 
     Args:
         batch: `lanes.Row` of the batch size.
-        image_rows, convolutions: The layers before the linear ones; see `packed_memory.Memory`.
+        image_rows, convolutions: The layers before the linear ones; see `memory.Memory`.
         labels: int64 of shape (batch size,).
-        alive: bool by network. A network whose loss is not finite is not updated and dies here.
-        losses: float64 by network, for the cross-entropy of this batch; NaN for the dead.
+        alive: bool by network: whether it is trained. One whose loss is not finite is not updated either.
+        losses: float64 by network, to which the cross-entropy of this batch is added.
     """
     for network in range(alive.size):
-        losses[network] = np.nan
-        if alive[network]:
-            forward_all(image_rows, convolutions, batch, parameters, statistics, network)
-            _forward(batch, structure, parameters, statistics, scratch, network)
-            losses[network] = _cross_entropy(batch, structure, scratch, network, labels)
-            alive[network] = np.isfinite(losses[network])
-        if alive[network]:
+        if not alive[network]:
+            continue
+        forward_all(image_rows, convolutions, batch, parameters, statistics, network)
+        _forward(batch, structure, parameters, statistics, scratch, network)
+        loss = _cross_entropy(batch, structure, scratch, network, labels)
+        losses[network] += loss
+        if np.isfinite(loss):
             _backward(batch, structure, parameters, momenta, sgd, scratch, network)
             backward_all(image_rows, convolutions, batch, parameters, momenta, sgd, network)
 
@@ -85,7 +91,7 @@ def evaluate_batch(
         for j in range(units):
             u = first + j
             z = _weighted_sum(batch, structure.incoming, u, parameters.weight, rows)
-            scale = np.float32(1) / np.sqrt(statistics.variance[u] + EPSILON)
+            scale = np.float32(1) / np.sqrt(statistics.variance[u] + statistics.epsilon)
             y = parameters.gamma[u] * scale * (z - statistics.mean[u]) + parameters.beta[u]
             if j < units - structure.classes:
                 y = where_positive(y, y)
@@ -120,7 +126,7 @@ def _forward(batch, structure, parameters, statistics, scratch, network):
         mean = total(z) / size
         z = mask_padding(z - mean)
         variance = total(z * z) / size
-        scale = np.float32(1) / np.sqrt(variance + EPSILON)
+        scale = np.float32(1) / np.sqrt(variance + statistics.epsilon)
         z *= scale
         y = parameters.gamma[u] * z + parameters.beta[u]
         if j < units - structure.classes:
@@ -218,14 +224,14 @@ def fill_inputs(registers, block_step, pixel_step, images, scale, shift):
     """Write a batch of images to the inputs, normalised: pixel * scale - shift by channel.
 
     Args:
-        registers: float32 of shape (registers, REGISTER). Of the block b of samples, pixel p (counted on
+        registers: float32 of shape (registers, lanes). Of the block b of samples, pixel p (counted on
             through the channels) goes to register b * block_step + p * pixel_step.
         images: float32 of shape (batch size, C, H W).
         scale, shift: float32 of shape (C,).
     """
     size, channels, pixels = images.shape
     for n in range(size):
-        block, lane = n // REGISTER, n % REGISTER
+        block, lane = divmod(n, registers.shape[1])
         for c in range(channels):
             first = block * block_step + c * pixels * pixel_step
             for p in range(pixels):

@@ -21,7 +21,7 @@ class Recipe:
         weight_decay: Coefficient of the kernels in their own gradient (the convention of PyTorch: the
             gradient of `weight_decay / 2 * w**2`). Biases and batch norm are not decayed.
         evaluate_every: Steps between two evaluations on the test set.
-        augmentation: One of `AUGMENTATIONS`; see `augmentation.draw`.
+        augmentation: One of `AUGMENTATIONS`; see `training.augmentation.draw`.
 
     Raises:
         UserError: If a value is out of its range.

@@ -15,7 +15,7 @@ from effective_sparsity.networks.state import initial_state
 from effective_sparsity.training import checkpoint
 from effective_sparsity.training.batches import Batches
 from effective_sparsity.training.masked import evaluate, train_masked
-from effective_sparsity.training.packed import train_packed
+from effective_sparsity.training.packed.engine import train_packed
 
 IMAGE = (1, 8, 8)
 
@@ -26,10 +26,10 @@ def initial(convolutional, state_of):
 
 
 @pytest.fixture(scope="module")
-def train(initial, small_data, convolutional_layers):
+def train(initial, small_data, convolutional_layers, run):
     """`train_packed` of this network: function of subnetworks, recipe and work file."""
     return lambda subnetworks, recipe, work=None: train_packed(
-        initial, subnetworks, small_data, recipe, 0, work, convolutional_layers
+        convolutional_layers, initial, subnetworks, run(small_data, recipe, 0, work)
     )
 
 
@@ -111,13 +111,13 @@ def test_one_step_takes_the_gradient_of_autograd_in_float64(
 
 @pytest.mark.parametrize("kind", ["kept", "active"])
 def test_the_trajectory_is_that_of_masked_training(
-    convolutional, subnetworks, train, small_data, recipe, kind
+    convolutional, subnetworks, train, small_data, recipe, run, kind
 ):
     many_steps = recipe(steps=200, milestones=(150,), learning_rate=0.02, augmentation="flip_shift")
     if kind == "active":
         subnetworks = [active(convolutional(), masks) for masks in subnetworks]
     for masks, trained in zip(subnetworks, train(subnetworks, many_steps), strict=True):
-        expected = train_masked(convolutional(), masks, small_data, many_steps, 0, "cpu")
+        expected = train_masked(convolutional(), masks, run(small_data, many_steps))
         assert_close(trained.state, expected.state, rtol=2e-3, atol=2e-3)
         np.testing.assert_allclose(trained.history, expected.history, rtol=2e-3, atol=2e-3)
 
@@ -145,7 +145,7 @@ def test_the_state_has_the_same_test_result_in_pytorch(convolutional, subnetwork
 
 
 def test_initial_biases_and_statistics_are_kept_in_account(
-    convolutional, convolutional_layers, state_of, subnetworks, small_data, recipe
+    convolutional, convolutional_layers, state_of, subnetworks, small_data, recipe, run
 ):
     model = convolutional()
     random = np.random.default_rng(0)
@@ -153,8 +153,8 @@ def test_initial_biases_and_statistics_are_kept_in_account(
         if name.endswith(("bias", "running_mean")):
             tensor += torch.from_numpy(random.normal(size=tensor.shape)).float()
     masks = active(model, subnetworks[2])
-    (trained,) = train_packed(state_of(model), [masks], small_data, recipe(), 0, None, convolutional_layers)
-    expected = train_masked(model, masks, small_data, recipe(), 0, "cpu")
+    (trained,) = train_packed(convolutional_layers, state_of(model), [masks], run(small_data, recipe()))
+    expected = train_masked(model, masks, run(small_data, recipe()))
     assert_close(trained.state, expected.state, rtol=1e-3, atol=1e-3)
 
 
@@ -164,15 +164,13 @@ def test_a_subnetwork_does_not_depend_on_its_company(subnetworks, train, recipe)
 
 
 def test_a_network_that_diverges_stops_alone(
-    initial, convolutional_layers, subnetworks, train, small_data, recipe
+    initial, convolutional_layers, subnetworks, train, small_data, recipe, run
 ):
     broken = {name: array.copy() for name, array in initial.items()}
     broken["conv1.weight"][0, 0, 1, 1] = np.inf
     healthy = {**subnetworks[1], "conv1.weight": subnetworks[1]["conv1.weight"].copy()}
     healthy["conv1.weight"][0, 0, 1, 1] = False
-    diverged, trained = train_packed(
-        broken, [{}, healthy], small_data, recipe(), 0, None, convolutional_layers
-    )
+    diverged, trained = train_packed(convolutional_layers, broken, [{}, healthy], run(small_data, recipe()))
     assert (diverged.status, diverged.steps, len(diverged.history)) == ("diverged", 0, 0)
     assert trained.status == "ok"
     assert_same_state(trained.state, train([healthy], recipe())[0].state)
@@ -198,17 +196,17 @@ def test_an_interrupted_run_goes_on_to_the_identical_result(
         assert one.history.equals(other.history)
 
 
-def test_lenet_5_follows_masked_training(colour_data, recipe):
+def test_lenet_5_follows_masked_training(colour_data, recipe, run):
     network = NETWORKS["lenet-5"]
     initial, _ = initial_state(network, seed=0)
     short = recipe(steps=8, batch_size=32, milestones=(5,), evaluate_every=4, augmentation="flip_shift")
     subnetworks = [
         thinned(initial, density, 1) for density in ((0.9, 0.5, 0.05, 0.2, 0.7), (0.3, 0.1, 0.02, 0.1, 0.5))
     ]
-    results = train_packed(initial, subnetworks, colour_data, short, 0, None, network.layers)
+    results = train_packed(network.layers, initial, subnetworks, run(colour_data, short))
     for masks, trained in zip(subnetworks, results, strict=True):
         model = network.build()
         model.load_state_dict({name: torch.from_numpy(array) for name, array in initial.items()})
-        expected = train_masked(model, masks, colour_data, short, 0, "cpu")
+        expected = train_masked(model, masks, run(colour_data, short))
         assert_close(trained.state, expected.state, rtol=1e-3, atol=1e-3)
         np.testing.assert_allclose(trained.history, expected.history, rtol=1e-3, atol=2e-2)

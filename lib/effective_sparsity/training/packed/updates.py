@@ -1,13 +1,12 @@
-"""What SGD and batch norm change at a step, in one place for all kinds of layers."""
+"""What SGD and batch norm change at a step, in one place for all kinds of layers.
+
+Kernels get all numbers that decide a result as arguments. Numba caches them on disk, and compiles them
+anew when the types of their arguments or the files of this folder change (`lanes.RowType`), but not when a
+constant of another module does.
+"""
 
 import numba
 import numpy as np
-
-from effective_sparsity.networks.registry import BATCH_NORM_EPSILON
-
-EPSILON = np.float32(BATCH_NORM_EPSILON)
-# How much of the running statistics a batch replaces: the default of PyTorch.
-STATISTICS_MOMENTUM = np.float32(0.1)
 
 ZERO = np.float32(0)
 inline = numba.njit(fastmath={"contract"}, forceinline=True)
@@ -25,5 +24,5 @@ def descend(parameter, momentum, i, gradient, sgd, decay):
 def follow(statistics, u, mean, variance, size):
     """Update the running statistics of unit u from those of a batch of so many values."""
     unbiased = variance * (size / (size - np.float32(1)))
-    statistics.mean[u] += STATISTICS_MOMENTUM * (mean - statistics.mean[u])
-    statistics.variance[u] += STATISTICS_MOMENTUM * (unbiased - statistics.variance[u])
+    statistics.mean[u] += statistics.momentum * (mean - statistics.mean[u])
+    statistics.variance[u] += statistics.momentum * (unbiased - statistics.variance[u])

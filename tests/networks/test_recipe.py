@@ -1,6 +1,26 @@
 import pytest
 
 from effective_sparsity.errors import UserError
+from effective_sparsity.networks.recipe import Recipe
+
+
+@pytest.fixture
+def recipe():
+    """Function that gives a recipe, with the settings in its arguments changed."""
+
+    def make(**settings):
+        defaults = {
+            "steps": 60,
+            "batch_size": 20,
+            "learning_rate": 0.05,
+            "milestones": (40,),
+            "weight_decay": 1e-3,
+            "evaluate_every": 25,
+            "augmentation": "none",
+        }
+        return Recipe(**defaults | settings)
+
+    return make
 
 
 def test_rate_drops_tenfold_from_each_milestone_on(recipe):

@@ -52,10 +52,16 @@ class Parameters(NamedTuple):
 
 
 class Statistics(NamedTuple):
-    """Running statistics of batch norm, float32 by unit. The mean is that of z, without a layer's bias."""
+    """Batch norm's running statistics, float32 by unit, and settings, float32.
+
+    The mean is that of z, without a layer's bias. epsilon: added to variances. momentum: how much of the
+    running statistics a batch replaces.
+    """
 
     mean: np.ndarray
     variance: np.ndarray
+    epsilon: np.float32
+    momentum: np.float32
 
 
 class Scratch(NamedTuple):
@@ -89,8 +95,8 @@ class Channels(NamedTuple):
     incoming: Edges
 
 
-class Convolution(NamedTuple):
-    """A layer of all networks, and its memory for one of them at work.
+class ConvolutionMemory(NamedTuple):
+    """A convolution of all networks, and its memory for one of them at work.
 
     The memory is of registers: float32 arrays of shape (registers, REGISTER), each with the values at one
     position of the samples of one block. Sizes: blocks of the batch; height and width of the sums z; pool,

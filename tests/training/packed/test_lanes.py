@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from numba.core.errors import TypingError
 
-from effective_sparsity.training.lanes import (
+from effective_sparsity.training.packed.lanes import (
     ONE_REGISTER,
     Row,
     load,

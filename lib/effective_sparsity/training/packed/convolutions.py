@@ -1,6 +1,6 @@
 """Convolutions without padding of many sparse networks: the compiled kernels.
 
-A channel is to a convolution what a unit is to a linear layer (see `packed_kernels`): its values for all
+A channel is to a convolution what a unit is to a linear layer (see `kernels`): its values for all
 samples of the batch, at all positions, are computed one after another, normalised with common statistics and
 updated together. With incoming weights w_k from input channels x_k, each read at its own offset o_k,
 
@@ -25,7 +25,7 @@ compute again.
 import numpy as np
 from numba.extending import overload
 
-from effective_sparsity.training.lane_arithmetic import (
+from effective_sparsity.training.packed.lane_arithmetic import (
     add_products,
     fold,
     mask_padding_of_block,
@@ -34,8 +34,16 @@ from effective_sparsity.training.lane_arithmetic import (
     total,
     where_positive,
 )
-from effective_sparsity.training.lanes import ONE_REGISTER, load, load_apart, ones, store, store_apart, zeros
-from effective_sparsity.training.packed_updates import EPSILON, ZERO, descend, follow, inline
+from effective_sparsity.training.packed.lanes import (
+    ONE_REGISTER,
+    load,
+    load_apart,
+    ones,
+    store,
+    store_apart,
+    zeros,
+)
+from effective_sparsity.training.packed.updates import ZERO, descend, follow, inline
 
 
 @inline
@@ -53,7 +61,8 @@ def _forward(row, pooled, layer, batch, parameters, statistics, network):
                 squares = add_products(squares, z, z)
         variance = total(squares) / size
         follow(statistics, u, mean, variance, size)
-        _outputs(row, pooled, layer, batch, channel, mean, variance, parameters.gamma[u], parameters.beta[u])
+        scale = np.float32(1) / np.sqrt(variance + statistics.epsilon)
+        _outputs(row, pooled, layer, batch, channel, mean, scale, parameters.gamma[u], parameters.beta[u])
 
 
 @inline
@@ -64,7 +73,8 @@ def _evaluate(row, pooled, layer, batch, parameters, statistics, network):
         u, channel = channels.unit[c], channels.channel[c]
         _sums(row, layer, parameters.weight, c)
         mean, variance = statistics.mean[u], statistics.variance[u]
-        _outputs(row, pooled, layer, batch, channel, mean, variance, parameters.gamma[u], parameters.beta[u])
+        scale = np.float32(1) / np.sqrt(variance + statistics.epsilon)
+        _outputs(row, pooled, layer, batch, channel, mean, scale, parameters.gamma[u], parameters.beta[u])
 
 
 @inline
@@ -122,11 +132,6 @@ evaluate_all = _in_each(_evaluate)
 backward_all = _in_each(_backward, backwards=True)
 
 
-forward_all = _in_each(_forward)
-evaluate_all = _in_each(_evaluate)
-backward_all = _in_each(_backward, backwards=True)
-
-
 @inline
 def _place(layer, channel, block, y):
     """Row y of a channel's sums, for the samples of a block."""
@@ -169,9 +174,8 @@ def _sums(row, layer, weight, c):
 
 
 @inline
-def _outputs(row, pooled, layer, batch, channel, mean, variance, gamma, beta):
+def _outputs(row, pooled, layer, batch, channel, mean, scale, gamma, beta):
     """Normalise, relu and pool a channel."""
-    scale = np.float32(1) / np.sqrt(variance + EPSILON)
     layer.scale[channel], layer.shift[channel] = scale, scale * mean
     share = np.float32(1 / (layer.pool * layer.pool))
     for block in range(layer.blocks):

@@ -2,7 +2,7 @@ import numba
 import numpy as np
 import pytest
 
-from effective_sparsity.training.lane_arithmetic import (
+from effective_sparsity.training.packed.lane_arithmetic import (
     add_products,
     exp,
     fold,
@@ -14,7 +14,7 @@ from effective_sparsity.training.lane_arithmetic import (
     total,
     where_positive,
 )
-from effective_sparsity.training.lanes import ONE_REGISTER, REGISTER, Row, load, ones, store, zeros
+from effective_sparsity.training.packed.lanes import ONE_REGISTER, REGISTER, Row, load, ones, store, zeros
 
 SIZES = [2, 15, 16, 17, 100]
 

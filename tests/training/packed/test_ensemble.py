@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from effective_sparsity.errors import UserError
-from effective_sparsity.training.layers import Convolution, Linear, linear_layers
-from effective_sparsity.training.packed_ensemble import Ensemble
+from effective_sparsity.networks.layers import Convolution, Linear, fully_connected
+from effective_sparsity.training.packed.ensemble import Ensemble
 
 WIDTHS = (6, 4, 3, 2)
 
@@ -14,7 +14,7 @@ def initial(perceptron, state_of):
 
 
 def ensemble_of(initial, subnetworks):
-    return Ensemble(initial, subnetworks, linear_layers(initial), (1, 2, 3))
+    return Ensemble(initial, subnetworks, fully_connected(4, 3), (1, 2, 3), classes=2, epsilon=1e-3)
 
 
 def test_only_units_with_weights_and_the_logits_are_stored(initial):
@@ -52,9 +52,8 @@ def test_without_training_the_state_is_the_masked_initial_state(initial, random_
 def test_the_initial_state_is_not_touched(initial):
     before = {name: array.copy() for name, array in initial.items()}
     ensemble = ensemble_of(initial, [{}])
-    for arrays in (ensemble.parameters, ensemble.statistics):
-        for array in arrays:
-            array += 1
+    for array in (*ensemble.parameters, ensemble.statistics.mean, ensemble.statistics.variance):
+        array += 1
     ensemble.state(0, steps=5)
     for name, array in before.items():
         np.testing.assert_array_equal(initial[name], array)
@@ -83,11 +82,15 @@ def test_only_channels_with_weights_are_stored():
         for entry in ("weight", "bias", "running_mean", "running_var"):
             initial[f"bn{number}.{entry}"] = np.zeros(shape[0], np.float32)
         initial[f"bn{number}.num_batches_tracked"] = np.array(0)
-    layers = Convolution("conv1", "bn0"), Convolution("conv2", "bn1"), Linear("fc", "bn2")
+    layers = (
+        Convolution("conv1", "bn0", 3, (2, 2)),
+        Convolution("conv2", "bn1", 2, (1, 2)),
+        Linear("fc", "bn2"),
+    )
     masks = {f"{name}.weight": np.zeros(shape, bool) for name, shape in shapes.items()}
     masks["conv1.weight"][2, 1, 0, 1] = masks["conv2.weight"][1, 2, 0, 1] = masks["fc.weight"][0, 3] = True
     nothing = {name: np.zeros_like(mask) for name, mask in masks.items()}
-    ensemble = Ensemble(initial, [nothing, masks], layers, (2, 3, 3))
+    ensemble = Ensemble(initial, [nothing, masks], layers, (2, 3, 3), classes=2, epsilon=1e-3)
     first, second = ensemble.channels
     assert [channels.first.tolist() for channels in ensemble.channels] == [[0, 0, 1]] * 2
     # Logits come first in the arrays of parameters.

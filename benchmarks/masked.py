@@ -1,6 +1,6 @@
-"""The general engine on a CPU: LeNet-5 against plain PyTorch, large networks against the matrix product.
+"""The masked engine on a CPU: LeNet-5 against plain PyTorch, large networks against the matrix product.
 
-    python benchmarks/general.py [threads]
+    python benchmarks/masked.py [threads]
 
 CPU seconds for one thread (the default), wall time for more. Images are random: what they show does not
 change the time. Figures of the engine are the difference between a long and a short run by the number of
@@ -27,6 +27,7 @@ from effective_sparsity.networks.prunable import kernels
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.training.execution import Execution
 from effective_sparsity.training.masked import train_masked
+from effective_sparsity.training.run import Run
 
 THREADS = int(sys.argv[1]) if len(sys.argv) > 1 else 1
 clock = time.process_time if THREADS == 1 else time.perf_counter
@@ -43,7 +44,7 @@ def initialised(network):
 
 def engine(network, masks, batch_size: int, short: int, long: int, **options) -> Callable[[], float]:
     """A function that measures the milliseconds of a step."""
-    data = noise(network, 2 * batch_size, 2)
+    data, execution = noise(network, 2 * batch_size, 2), Execution(device="cpu", **options)
 
     def seconds(steps: int) -> float:
         recipe = replace(
@@ -51,7 +52,7 @@ def engine(network, masks, batch_size: int, short: int, long: int, **options) ->
         )
         model = initialised(network)
         start = clock()
-        train_masked(model, masks, data, recipe, 0, "cpu", execution=Execution(**options))
+        train_masked(model, masks, Run(dataset=data, recipe=recipe, seed=0, execution=execution))
         return clock() - start
 
     return lambda: 1000 * (seconds(long) - seconds(short)) / (long - short)
@@ -98,8 +99,8 @@ def lenet_5() -> None:
     ways = {
         "plain PyTorch loop": loop(plain_loop(initialised(network), masks, data, 128), 20),
         "plain loop, compiled": loop(plain_loop(compiled, masks, data, 128), 20),
-        "general engine": engine(network, masks, 128, 5, 25),
-        "general engine, channels last": engine(network, masks, 128, 5, 25, channels_last=True),
+        "masked engine": engine(network, masks, 128, 5, 25),
+        "masked engine, channels last": engine(network, masks, 128, 5, 25, channels_last=True),
     }
     rounds = [
         {name: measure() for name, measure in ways.items()} | {"limit": matrix_product()} for _ in range(9)

@@ -10,10 +10,11 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from effective_sparsity.errors import UserError
+from effective_sparsity.networks.layers import fully_connected
 from effective_sparsity.training import checkpoint
 from effective_sparsity.training.batches import Batches
 from effective_sparsity.training.masked import evaluate, train_masked
-from effective_sparsity.training.packed import train_packed
+from effective_sparsity.training.packed.engine import train_packed
 
 WIDTHS = (64, 24, 16, 5)
 LENET_300_100 = (784, 300, 100, 10)
@@ -41,6 +42,12 @@ def subnetworks(random_masks):
     return networks
 
 
+def train(initial, subnetworks, run):
+    """`train_packed` of linear layers as many and as large as the initial state has."""
+    biases = [array for name, array in initial.items() if name.startswith("fc") and name.endswith("bias")]
+    return train_packed(fully_connected(*map(len, biases[:-1])), initial, subnetworks, run)
+
+
 def assert_same_state(actual, expected, **tolerance):
     assert actual.keys() == expected.keys()
     for name, array in expected.items():
@@ -49,7 +56,7 @@ def assert_same_state(actual, expected, **tolerance):
 
 
 def test_one_step_takes_the_gradient_of_autograd_in_float64(
-    perceptron, initial, subnetworks, small_data, recipe
+    perceptron, initial, subnetworks, small_data, recipe, run
 ):
     once = recipe(
         steps=1, milestones=(), learning_rate=1.0, momentum=0.0, weight_decay=0.0, augmentation="none"
@@ -57,9 +64,7 @@ def test_one_step_takes_the_gradient_of_autograd_in_float64(
     indices = Batches(420, 20, 0).indices(0)
     images = torch.from_numpy(small_data.train_images[indices] / 255 - small_data.mean[0]) / small_data.std[0]
     labels = torch.from_numpy(small_data.train_labels[indices])
-    for masks, trained in zip(
-        subnetworks, train_packed(initial, subnetworks, small_data, once, 0), strict=True
-    ):
+    for masks, trained in zip(subnetworks, train(initial, subnetworks, run(small_data, once)), strict=True):
         model = perceptron(WIDTHS).double()
         for name, mask in masks.items():
             model.get_parameter(name).data *= torch.from_numpy(mask)
@@ -75,15 +80,15 @@ def test_one_step_takes_the_gradient_of_autograd_in_float64(
 @pytest.mark.parametrize("augmentation", ["rotation", "flip_shift", "none"])
 @pytest.mark.parametrize("kind", ["kept", "active"])
 def test_the_trajectory_is_that_of_masked_training(
-    perceptron, initial, subnetworks, active_masks, small_data, recipe, augmentation, kind
+    perceptron, initial, subnetworks, active_masks, small_data, recipe, run, augmentation, kind
 ):
     """Of the kept weights and of the active ones alike, over 300 steps of which the last 100 are slow."""
     settings = recipe(steps=300, milestones=(200,), evaluate_every=100, augmentation=augmentation)
     if kind == "active":
         subnetworks = [active_masks(masks) for masks in subnetworks]
-    results = train_packed(initial, subnetworks, small_data, settings, 1)
+    results = train(initial, subnetworks, run(small_data, settings, 1))
     for masks, trained in zip(subnetworks, results, strict=True):
-        expected = train_masked(perceptron(WIDTHS), masks, small_data, settings, 1, "cpu")
+        expected = train_masked(perceptron(WIDTHS), masks, run(small_data, settings, 1))
         for name in masks:
             np.testing.assert_allclose(trained.state[name], expected.state[name], rtol=1e-5, atol=1e-5)
         # The biases before batch norm and what follows from them differ more: PyTorch moves them by rounding
@@ -93,7 +98,7 @@ def test_the_trajectory_is_that_of_masked_training(
 
 
 def test_training_the_active_weights_is_training_the_kept_ones(
-    initial, subnetworks, active_masks, small_data, recipe
+    initial, subnetworks, active_masks, small_data, recipe, run
 ):
     settings = recipe(steps=300, milestones=(200,))
     active = [active_masks(masks) for masks in subnetworks]
@@ -101,32 +106,34 @@ def test_training_the_active_weights_is_training_the_kept_ones(
         masks["fc2.weight"].sum() < kept["fc2.weight"].sum()
         for masks, kept in zip(active, subnetworks, strict=True)
     )
-    of_kept = train_packed(initial, subnetworks, small_data, settings, 1)
-    of_active = train_packed(initial, active, small_data, settings, 1)
+    of_kept = train(initial, subnetworks, run(small_data, settings, 1))
+    of_active = train(initial, active, run(small_data, settings, 1))
     for masks, one, other in zip(active, of_kept, of_active, strict=True):
         for name, mask in masks.items():
             np.testing.assert_allclose(one.state[name][mask], other.state[name][mask], rtol=1e-3, atol=1e-3)
         np.testing.assert_allclose(one.history, other.history, rtol=1e-3, atol=1e-3)
 
 
-def test_lenet_300_100_follows_masked_training(perceptron, state_of, random_masks, mnist_like_data, recipe):
+def test_lenet_300_100_follows_masked_training(
+    perceptron, state_of, random_masks, mnist_like_data, recipe, run
+):
     settings = recipe(steps=60, batch_size=100, milestones=(40,), evaluate_every=30)
     subnetworks = [
         random_masks(LENET_300_100, density, seed)
         for seed, density in enumerate([(0.1, 0.2, 0.5), (0.02, 0.05, 0.2), (0.005, 0.02, 0.2)])
     ]
-    results = train_packed(state_of(perceptron(LENET_300_100)), subnetworks, mnist_like_data, settings, 0)
+    results = train(state_of(perceptron(LENET_300_100)), subnetworks, run(mnist_like_data, settings))
     for masks, trained in zip(subnetworks, results, strict=True):
-        expected = train_masked(perceptron(LENET_300_100), masks, mnist_like_data, settings, 0, "cpu")
+        expected = train_masked(perceptron(LENET_300_100), masks, run(mnist_like_data, settings))
         assert_same_state(trained.state, expected.state, rtol=1e-3, atol=1e-3)
         np.testing.assert_allclose(trained.history, expected.history, rtol=1e-3, atol=1e-3)
 
 
 def test_the_state_has_the_same_test_result_in_pytorch(
-    perceptron, initial, subnetworks, active_masks, small_data, recipe
+    perceptron, initial, subnetworks, active_masks, small_data, recipe, run
 ):
     subnetworks = subnetworks + [active_masks(masks) for masks in subnetworks]
-    for trained in train_packed(initial, subnetworks, small_data, recipe(), 0):
+    for trained in train(initial, subnetworks, run(small_data, recipe())):
         model = perceptron(WIDTHS)
         model.load_state_dict({name: torch.from_numpy(array) for name, array in trained.state.items()})
         loss, accuracy = evaluate(model, small_data, "cpu")
@@ -134,18 +141,16 @@ def test_the_state_has_the_same_test_result_in_pytorch(
         assert trained.test_loss == pytest.approx(loss, rel=1e-5)
 
 
-def test_only_weights_under_their_masks_are_not_zero(initial, subnetworks, small_data, recipe):
-    results = train_packed(initial, subnetworks, small_data, recipe(weight_decay=0.1), 0)
+def test_only_weights_under_their_masks_are_not_zero(initial, subnetworks, small_data, recipe, run):
+    results = train(initial, subnetworks, run(small_data, recipe(weight_decay=0.1)))
     for masks, trained in zip(subnetworks, results, strict=True):
         for name, mask in masks.items():
             np.testing.assert_array_equal(trained.state[name] != 0, mask)
 
 
-def test_only_kernels_decay(initial, small_data, recipe):
+def test_only_kernels_decay(initial, small_data, recipe, run):
     plain, decayed = (
-        train_packed(initial, [{}], small_data, recipe(steps=1, milestones=(), weight_decay=decay), 0)[
-            0
-        ].state
+        train(initial, [{}], run(small_data, recipe(steps=1, milestones=(), weight_decay=decay)))[0].state
         for decay in (0.0, 1.0)
     )
     for name, array in plain.items():
@@ -154,42 +159,32 @@ def test_only_kernels_decay(initial, small_data, recipe):
         np.testing.assert_allclose(decayed[name], array, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-def test_a_network_without_weights_predicts_the_same_class_always(initial, subnetworks, small_data, recipe):
-    trained = train_packed(initial, subnetworks[-1:], small_data, recipe(), 0)[0]
+def test_a_network_without_weights_predicts_the_same_class_always(
+    initial, subnetworks, small_data, recipe, run
+):
+    trained = train(initial, subnetworks[-1:], run(small_data, recipe()))[0]
     frequencies = np.bincount(small_data.test_labels) / len(small_data.test_labels)
     assert trained.status == "ok"
     assert trained.test_accuracy in frequencies
 
 
-def test_a_subnetwork_does_not_depend_on_its_company(initial, subnetworks, small_data, recipe):
-    together = train_packed(initial, subnetworks, small_data, recipe(), 0)
+def test_a_subnetwork_does_not_depend_on_its_company(initial, subnetworks, small_data, recipe, run):
+    together = train(initial, subnetworks, run(small_data, recipe()))
     for masks, expected in zip(subnetworks, together, strict=True):
-        alone = train_packed(initial, [masks], small_data, recipe(), 0)[0]
+        alone = train(initial, [masks], run(small_data, recipe()))[0]
         assert_same_state(alone.state, expected.state, rtol=0, atol=0)
 
 
-def test_identical_subnetworks_are_trained_once(initial, subnetworks, small_data, recipe):
-    a, b = subnetworks[1], subnetworks[2]
-    copy = {name: mask.copy() for name, mask in a.items()}
-    results = train_packed(initial, [a, b, copy], small_data, recipe(steps=3, milestones=()), 0)
-    assert results[0] is results[2]
-    assert results[0] is not results[1]
-
-
-def test_no_subnetworks_give_no_results(initial, small_data, recipe):
-    assert train_packed(initial, [], small_data, recipe(), 0) == []
-
-
 @pytest.mark.parametrize("widths", [(64, 5), (64, 9, 5), (64, 9, 8, 7, 5)])
-def test_networks_of_any_depth_train(perceptron, state_of, random_masks, small_data, recipe, widths):
+def test_networks_of_any_depth_train(perceptron, state_of, random_masks, small_data, recipe, run, widths):
     masks = random_masks(widths, (0.5,) * (len(widths) - 1))
-    trained = train_packed(state_of(perceptron(widths)), [masks], small_data, recipe(), 0)[0]
-    expected = train_masked(perceptron(widths), masks, small_data, recipe(), 0, "cpu")
+    trained = train(state_of(perceptron(widths)), [masks], run(small_data, recipe()))[0]
+    expected = train_masked(perceptron(widths), masks, run(small_data, recipe()))
     assert_same_state(trained.state, expected.state, rtol=1e-3, atol=1e-3)
 
 
 def test_initial_biases_and_statistics_are_kept_in_account(
-    perceptron, state_of, random_masks, small_data, recipe
+    perceptron, state_of, random_masks, small_data, recipe, run
 ):
     model = perceptron(WIDTHS)
     random = np.random.default_rng(0)
@@ -197,12 +192,12 @@ def test_initial_biases_and_statistics_are_kept_in_account(
         if name.endswith(("bias", "running_mean")):
             tensor += torch.from_numpy(random.normal(size=tensor.shape)).float()
     masks = random_masks(WIDTHS, (0.03, 0.1, 0.5))
-    trained = train_packed(state_of(model), [masks], small_data, recipe(), 0)[0]
-    expected = train_masked(model, masks, small_data, recipe(), 0, "cpu")
+    trained = train(state_of(model), [masks], run(small_data, recipe()))[0]
+    expected = train_masked(model, masks, run(small_data, recipe()))
     assert_same_state(trained.state, expected.state, rtol=1e-3, atol=1e-3)
 
 
-def test_one_network_diverges_and_the_others_go_on(initial, subnetworks, small_data, recipe):
+def test_one_network_diverges_and_the_others_go_on(initial, subnetworks, small_data, recipe, run):
     broken = {name: array.copy() for name, array in initial.items()}
     broken["fc1.weight"][3, 5] = np.inf
     healthy, diverged = (
@@ -210,24 +205,24 @@ def test_one_network_diverges_and_the_others_go_on(initial, subnetworks, small_d
     )
     healthy["fc1.weight"][3, 5] = False
     diverged["fc1.weight"][3, 5] = diverged["fc2.weight"][0, 3] = diverged["fc3.weight"][0, 0] = True
-    first, second = train_packed(broken, [diverged, healthy], small_data, recipe(), 0)
+    first, second = train(broken, [diverged, healthy], run(small_data, recipe()))
     assert (first.status, first.steps, len(first.history)) == ("diverged", 0, 0)
     assert np.isnan(first.test_accuracy)
     assert (second.status, second.steps, len(second.history)) == ("ok", 60, 3)
-    expected = train_packed(initial, [healthy], small_data, recipe(), 0)[0]
+    expected = train(initial, [healthy], run(small_data, recipe()))[0]
     assert_same_state(second.state, expected.state, rtol=0, atol=0)
 
 
-def test_divergence_ends_training(initial, subnetworks, small_data, recipe):
-    results = train_packed(initial, subnetworks[:2], small_data, recipe(learning_rate=1e30), 0)
+def test_divergence_ends_training(initial, subnetworks, small_data, recipe, run):
+    results = train(initial, subnetworks[:2], run(small_data, recipe(learning_rate=1e30)))
     assert [trained.status for trained in results] == ["diverged"] * 2
     assert all(trained.steps < 60 for trained in results)
 
 
 def test_an_interrupted_run_goes_on_to_the_identical_result(
-    initial, subnetworks, small_data, recipe, tmp_path, monkeypatch
+    initial, subnetworks, small_data, recipe, run, tmp_path, monkeypatch
 ):
-    expected = train_packed(initial, subnetworks, small_data, recipe(), 0)
+    expected = train(initial, subnetworks, run(small_data, recipe()))
     monkeypatch.setattr(checkpoint, "INTERVAL", 0)
     save = checkpoint.Checkpoint.save
     work = tmp_path / "state"
@@ -240,10 +235,10 @@ def test_an_interrupted_run_goes_on_to_the_identical_result(
 
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(checkpoint.Checkpoint, "save", interrupted)
-            train_packed(initial, subnetworks, small_data, recipe(), 0, work)
-    assert_same_results(train_packed(initial, subnetworks, small_data, recipe(), 0, work), expected)
+            train(initial, subnetworks, run(small_data, recipe(), 0, work))
+    assert_same_results(train(initial, subnetworks, run(small_data, recipe(), 0, work)), expected)
     monkeypatch.setattr(Batches, "indices", None)  # no more batches are needed
-    assert_same_results(train_packed(initial, subnetworks, small_data, recipe(), 0, work), expected)
+    assert_same_results(train(initial, subnetworks, run(small_data, recipe(), 0, work)), expected)
 
 
 def assert_same_results(results, expected):
@@ -255,20 +250,24 @@ def assert_same_results(results, expected):
 
 SCRIPT = """
 import sys
+from pathlib import Path
 import numpy as np
 from effective_sparsity.datasets.store import load
+from effective_sparsity.networks.layers import fully_connected
 from effective_sparsity.training import checkpoint
-from effective_sparsity.training.packed import train_packed
-from effective_sparsity.training.recipe import Recipe
+from effective_sparsity.training.packed.engine import train_packed
+from effective_sparsity.networks.recipe import Recipe
+from effective_sparsity.training.run import Run
 
-folder = sys.argv[1]
+folder = Path(sys.argv[1])
 checkpoint.INTERVAL = 0.02
 recipe = Recipe(steps=4000, batch_size=20, learning_rate=0.05, milestones=(), weight_decay=1e-3,
                 evaluate_every=500, augmentation="rotation")
-initial = dict(np.load(folder + "/initial.npz"))
-masks = [dict(np.load(folder + "/masks.npz"))]
-(trained,) = train_packed(initial, masks, load(folder + "/data"), recipe, 0, folder + "/work/state")
-np.savez(folder + "/result.npz", history=trained.history.to_numpy(), **trained.state)
+initial = dict(np.load(folder / "initial.npz"))
+masks = [dict(np.load(folder / "masks.npz"))]
+run = Run(dataset=load(folder / "data"), recipe=recipe, seed=0, work=folder / "work/state")
+(trained,) = train_packed(fully_connected(24, 16), initial, masks, run)
+np.savez(folder / "result.npz", history=trained.history.to_numpy(), **trained.state)
 """
 
 
@@ -300,10 +299,13 @@ def test_kill_9_at_any_moment_loses_no_result(initial, subnetworks, small_data, 
     assert result(killed) == result(tmp_path / "whole")
 
 
-def test_a_network_that_does_not_fit_the_data_is_refused(perceptron, state_of, small_data, recipe):
-    for widths, message in (((64, 9, 6), "5 classes.*6"), ((60, 9, 5), "fc1.weight.*64 values")):
+def test_a_network_that_does_not_fit_the_data_is_refused(perceptron, state_of, small_data, recipe, run):
+    for widths, message in (
+        ((64, 9, 6), r"fc2.weight.*\(6, 9\).*\(5, 9\)"),
+        ((60, 9, 5), r"fc1.weight.*\(9, 60\).*\(9, 64\)"),
+    ):
         with pytest.raises(UserError, match=message):
-            train_packed(state_of(perceptron(widths)), [{}], small_data, recipe(), 0)
+            train(state_of(perceptron(widths)), [{}], run(small_data, recipe()))
 
 
 def test_pytorch_is_not_imported():
