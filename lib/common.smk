@@ -45,7 +45,7 @@ BENCHMARKS = f"{ROOT}/benchmarks"
 TABLES = ["subnetworks", "dense", "layers", "history", "curves"]
 if not STUDY.train:
     TABLES = ["subnetworks", "layers", "curves"]
-    FIGURES = {name: figure for name, figure in FIGURES.items() if not figure.accuracy}
+FIGURES = {name: figure for name, figure in FIGURES.items() if figure.suits(STUDY.train, PLAN.pruners())}
 
 
 wildcard_constraints:

@@ -6,14 +6,16 @@ from matplotlib.figure import Figure, SubFigure
 from effective_sparsity.figures.page import Legend, draw_page, entry, log_axes, log_limits
 from effective_sparsity.figures.seeds import note_on_medians
 from effective_sparsity.figures.statistics import median_over_seeds
-from effective_sparsity.figures.style import Style, in_order, look
+from effective_sparsity.figures.style import in_order, look
 from effective_sparsity.figures.tables import PANEL, Tables, reduced_text
 
-STAGES: dict[str, tuple[str, Style]] = {
-    "subnetworks": ("subnetworks at all levels", {"color": "#009E73", "marker": "o"}),
-    "rank": ("scores from gradients", {"color": "#0072B2", "marker": "s"}),
-    "retrain": ("retraining", {"color": "#D55E00", "marker": "^"}),
+STAGES = {
+    "subnetworks": "subnetworks at all levels",
+    "rank": "scores from gradients",
+    "retrain": "retraining",
 }
+COLORS = {"subnetworks": "#009E73", "rank": "#0072B2", "retrain": "#D55E00"}
+MARKERS = {"subnetworks": "o", "rank": "s", "retrain": "^"}
 # Where one job trains the subnetworks of all pruners, its time belongs to none of them.
 ALL_PRUNERS = "All pruners in one job"
 
@@ -42,16 +44,17 @@ def costs(tables: Tables) -> tuple[Figure, pd.DataFrame]:
 
 
 def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
+    import seaborn  # takes a second
+
     axes = part.subplots()
     pruners = in_order(data.pruner)
     log_axes(axes, x=log_limits(data.low, data.high))
-    axes.set_xlabel("Seconds")
     axes.set_yticks(range(len(pruners)), [look(pruner).label for pruner in pruners])
     axes.set_ylim(len(pruners) - 0.5, -0.5)
-    drawn = {stage: row for stage, row in STAGES.items() if (data.stage == stage).any()}
-    for stage, (_, style) in drawn.items():
-        points = data[data.stage == stage]
-        y = points.pruner.map(pruners.index)
-        axes.hlines(y, points.low, points.high, color=style["color"], linewidth=0.7)
-        axes.plot(points.seconds, y, linestyle="", gid=stage, **style)
-    return [entry(text, linestyle="", **style) for text, style in drawn.values()]
+    data = data.assign(y=data.pruner.map(pruners.index))
+    axes.hlines(data.y, data.low, data.high, color=data.stage.map(COLORS), linewidth=0.7)
+    looks = {"palette": COLORS, "markers": MARKERS, "legend": False}
+    seaborn.scatterplot(data, x="seconds", y="y", hue="stage", style="stage", ax=axes, **looks)
+    axes.set(xlabel="Seconds", ylabel="")
+    drawn = [stage for stage in STAGES if (data.stage == stage).any()]
+    return [entry(STAGES[s], linestyle="", color=COLORS[s], marker=MARKERS[s]) for s in drawn]

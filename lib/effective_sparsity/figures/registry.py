@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from effective_sparsity.figures.style import CONTROLS
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
@@ -24,6 +26,7 @@ class Entry:
         title: what it shows.
         caption: what to see in it.
         accuracy: whether it shows accuracies, which a study has only if it trains.
+        pruners: it is drawn only for studies that have one of these; none for all studies.
     """
 
     function: str
@@ -31,6 +34,11 @@ class Entry:
     title: str
     caption: str
     accuracy: bool = True
+    pruners: tuple[str, ...] = ()
+
+    def suits(self, trains: bool, pruners: set[str]) -> bool:
+        """Whether a study that trains or not, and has these pruners, has what the figure shows."""
+        return (trains or not self.accuracy) and (not self.pruners or not pruners.isdisjoint(self.pruners))
 
     def draw(self, tables: "Tables") -> "tuple[Figure, pd.DataFrame]":
         """The figure, and the data of exactly what is drawn."""
@@ -120,6 +128,15 @@ FIGURES = {
         "Test accuracy of each pruner minus that of random pruning (left) or magnitude pruning (right) with "
         "IGQ quotas, for pairs of subnetworks that start from the same seed and have the same effective "
         "compression. Pruners stand side by side at each level; above one point the scale is logarithmic.",
+    ),
+    "pixel_controls": Entry(
+        "pixel_controls:pixel_controls",
+        ("subnetworks",),
+        "How much of SNIP's lead is its choice of pixels",
+        "SNIP, random pruning with IGQ quotas, and controls that change the pixels of one or the other and "
+        "nothing else. Left: test accuracy at equal effective compression. Right: the part of the gap "
+        "between the two that a control closes, with jackknife intervals over seeds.",
+        pruners=CONTROLS,
     ),
     "verdicts": Entry(
         "verdicts:verdicts",

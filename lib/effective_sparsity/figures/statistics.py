@@ -1,9 +1,12 @@
 """Summaries over seeds."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import pandas as pd
 from scipy.special import stdtrit
+
+Item = TypeVar("Item")
 
 
 def half_width(values: pd.Series) -> float:
@@ -40,3 +43,17 @@ def median_over_seeds(rows: pd.DataFrame, keys: list[str], value: str) -> pd.Dat
     """
     groups = rows.dropna(subset=[value]).groupby(keys, sort=True)[value]
     return groups.agg(median="median", low="min", high="max", seeds="count").reset_index()
+
+
+def jackknife(statistic: Callable[[Sequence[Item]], float], seeds: Sequence[Item]) -> list[float]:
+    """One value per seed of a statistic that needs several seeds at once: its pseudo-values.
+
+    Their mean is the jackknife estimate, and their standard error that of Tukey (1958).
+
+    Args:
+        statistic: of any part of `seeds`.
+        seeds: at least two.
+    """
+    n = len(seeds)
+    whole = statistic(seeds)
+    return [n * whole - (n - 1) * statistic([*seeds[:i], *seeds[i + 1 :]]) for i in range(n)]

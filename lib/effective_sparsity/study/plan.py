@@ -163,6 +163,11 @@ class Plan:
         """The replicates of a network, by seed."""
         return sorted({seed for part in self.study.parts_of(architecture) for seed in part.seeds})
 
+    def pruners(self) -> set[str]:
+        """The pruners of all networks and parts."""
+        parts = [part for name in self.study.architectures for part in self.study.parts_of(name)]
+        return {pruner for part in parts for pruner in part.pruners}
+
     def shares(self, architecture: str) -> list[Share]:
         """The subnetworks that are trained, divided among jobs; each has a job for each of its seeds."""
         settings = self.study.architectures[architecture]
