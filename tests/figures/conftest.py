@@ -123,6 +123,7 @@ PRUNERS = {
     "snip": ("snip", 0.25, 0.9),
     "snip-iterative": ("snip", 0.15, 0.92),
     "synflow": ("synflow", 0.005, 0.9),
+    "random-igq-snip-pixels": ("igq", 1.0, 0.89),
 }
 
 
