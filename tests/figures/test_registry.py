@@ -173,7 +173,15 @@ def test_a_study_at_full_scale_is_not_called_reduced(name, tables):
 @pytest.fixture(scope="module")
 def few_pruners(study_tables):
     """Enough for every figure, and quick to draw."""
-    few = ("random-igq", "random-igq-snip-pixels", "snip", "random-uniform", "magnitude-igq", "lamp", "synflow")
+    few = (
+        "random-igq",
+        "random-igq-snip-pixels",
+        "snip",
+        "random-uniform",
+        "magnitude-igq",
+        "lamp",
+        "synflow",
+    )
     return {
         name: t[t.pruner.isin(few) | t.pruner.isna()] if "pruner" in t and name != "toy_network" else t
         for name, t in study_tables.items()

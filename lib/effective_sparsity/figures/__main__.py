@@ -22,7 +22,8 @@ def main() -> int:
         results = Results(options.results)
         print(f"Figures of the study {results.study}:")
         trained = results.provenance["study"]["train"]
-        pruners = set(results.table("subnetworks").pruner)
+        found = "subnetworks" in results.tables
+        pruners = set(results.table("subnetworks").pruner) if found else set()
         for name, figure in FIGURES.items():
             if set(figure.tables) <= set(results.tables) and figure.suits(trained, pruners):
                 save(

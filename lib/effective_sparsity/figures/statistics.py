@@ -1,6 +1,6 @@
 """Summaries over seeds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -45,7 +45,7 @@ def median_over_seeds(rows: pd.DataFrame, keys: list[str], value: str) -> pd.Dat
     return groups.agg(median="median", low="min", high="max", seeds="count").reset_index()
 
 
-def jackknife(statistic: Callable[[Sequence[Item]], float], seeds: Sequence[Item]) -> list[float]:
+def jackknife(statistic: Callable[[list[Item]], float], seeds: list[Item]) -> list[float]:
     """One value per seed of a statistic that needs several seeds at once: its pseudo-values.
 
     Their mean is the jackknife estimate, and their standard error that of Tukey (1958).

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import reduce
 
 import numpy as np
@@ -157,7 +157,7 @@ def _as_one_vector(model: nn.Module) -> torch.Tensor:
     return vector
 
 
-def _parts(vector: torch.Tensor, like: dict[str, nn.Parameter]) -> dict[str, torch.Tensor]:
+def _parts(vector: torch.Tensor, like: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Views of a vector (N,) with the names and shapes of `like`."""
     parts = vector.split([weight.numel() for weight in like.values()])
     return {name: part.view_as(like[name]) for name, part in zip(like, parts, strict=True)}

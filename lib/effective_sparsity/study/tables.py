@@ -14,7 +14,7 @@ from effective_sparsity.storage import replacing
 
 if TYPE_CHECKING:
     from effective_sparsity.study.plan import Plan
-    from effective_sparsity.training.recipe import Recipe
+    from effective_sparsity.networks.recipe import Recipe
 
 _RUN = ["study", "architecture", "dataset", "reduced"]
 _LEVEL = ["architecture", "seed", "pruner", "criterion", "target_compression"]
