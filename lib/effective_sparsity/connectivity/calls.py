@@ -8,9 +8,10 @@ from typing import Any
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
-from effective_sparsity.connectivity.graph import Graph, Step
+from effective_sparsity.connectivity.graph import Graph, Step, WeightedStep
 from effective_sparsity.connectivity.operators import Operator
 from effective_sparsity.connectivity.parameters import Arrangement, Entangled, operand
+from effective_sparsity.connectivity.weighted import Weighted
 from effective_sparsity.errors import UserError
 
 
@@ -44,42 +45,63 @@ class Value:
 class Draft:
     """A graph that grows.
 
-    Args:
-        input_shape: shape of the network's input, the batch of one sample included.
-
     Attributes:
-        input: the network's input.
         entangled: name of each parameter that reaches its layer mixed with others -> the operation that
             mixed them.
     """
 
-    def __init__(self, input_shape: Sequence[int]):
-        self.input = Value(input_shape, varying=True, number=0)
+    def __init__(self):
         self.entangled: dict[str, str] = {}
-        self._shapes = [self.input.shape]
-        self._steps: list[Step] = []
+        self._shapes: list[tuple[int, ...]] = []
+        self._inputs: list[int] = []
+        self._steps: list[Step | WeightedStep] = []
 
-    def emit(
-        self, operator: Operator, inputs: Sequence[Value], shape: Sequence[int], weight: Value | None = None
-    ) -> Value:
-        """Appends an operation and returns its result.
+    def input(self, shape: Sequence[int]) -> Value:
+        """A further input of the network; all of them come before the first operation."""
+        value = self._value(shape)
+        self._inputs.append(number_of(value))
+        return value
+
+    def emit(self, operator: Operator, inputs: Sequence[Value], shape: Sequence[int]) -> Value:
+        """Appends an operation without weights and returns its result.
 
         Raises:
             UserError: the result has no elements.
         """
-        if 0 in shape:
-            raise UserError(f"its result has shape {tuple(shape)}, without elements; enlarge the input")
-        output = Value(shape, varying=True, number=len(self._shapes))
-        self._shapes.append(output.shape)
-        if weight is not None and isinstance(weight.origin, Entangled):
+        output = self._value(shape)
+        self._steps.append(Step(operator, tuple(map(number_of, inputs)), number_of(output)))
+        return output
+
+    def emit_weighted(self, operator: Weighted, x: Value, shape: Sequence[int], weight: Value) -> Value:
+        """Appends an operation with a weight and returns its result.
+
+        Raises:
+            UserError: the result has no elements.
+        """
+        output = self._value(shape)
+        if isinstance(weight.origin, Entangled):
             self.entangled |= dict.fromkeys(sorted(weight.origin.parameters), weight.origin.operation)
-        pruned = None if weight is None else operand(weight.origin, weight.shape)
-        self._steps.append(Step(operator, tuple(value.number for value in inputs), output.number, pruned))
+        pruned = operand(weight.origin, weight.shape)
+        self._steps.append(WeightedStep(operator, (number_of(x),), number_of(output), pruned))
         return output
 
     def graph(self, outputs: Sequence[Value]) -> Graph:
         """The graph with these outputs."""
-        return Graph(tuple(self._shapes), tuple(value.number for value in outputs), tuple(self._steps))
+        return Graph(
+            tuple(self._shapes), tuple(self._inputs), tuple(map(number_of, outputs)), tuple(self._steps)
+        )
+
+    def _value(self, shape: Sequence[int]) -> Value:
+        if 0 in shape:
+            raise UserError(f"its result has shape {tuple(shape)}, without elements; enlarge the input")
+        self._shapes.append(tuple(shape))
+        return Value(shape, varying=True, number=len(self._shapes) - 1)
+
+
+def number_of(value: Value) -> int:
+    """The number in the graph of a value that depends on the input."""
+    assert value.number is not None, "only understood values enter the graph"
+    return value.number
 
 
 class Call:

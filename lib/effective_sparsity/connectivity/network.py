@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from effective_sparsity.connectivity.tensors import Given
 
 # Of the files; another version is not read.
-_FORMAT = 1
+_FORMAT = 2
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -88,7 +88,7 @@ class Connectivity:
 
     @cached_property
     def shapes(self) -> Shapes:
-        used = {step.weight.parameter for step in self._graph.steps if step.weight}
+        used = {step.weight.parameter for step in self._graph.weighted_steps}
         return {name: shape for name, shape in self._parameters.shapes.items() if name in used}
 
     def effective_scores(self, scores: "Mapping[str, Given]") -> "dict[str, Given]":
@@ -115,8 +115,8 @@ class Connectivity:
         self.check(masks)
         arrays = {name: as_array(mask) for name, mask in masks.items()}
         counts = dict.fromkeys(arrays, 0)
-        for step in self._graph.steps:
-            if step.weight and step.weight.parameter in arrays:
+        for step in self._graph.weighted_steps:
+            if step.weight.parameter in arrays:
                 weights = int(step.weight.of(arrays[step.weight.parameter]).sum())
                 uses = step.operator.uses(self._graph.shapes[step.inputs[0]])
                 counts[step.weight.parameter] += 2 * weights * uses

@@ -22,7 +22,7 @@ Shape = tuple[int, ...]
 
 
 class Operator:
-    """One operation of the network."""
+    """One operation of the network, on activations alone."""
 
     def forward(self, order: Order, *inputs: np.ndarray) -> np.ndarray:
         """Width of the result."""

@@ -12,7 +12,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from effective_sparsity.connectivity.operands import Operand
+from effective_sparsity.connectivity.graph import Operand
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,11 @@ class Arrangement:
     parameter: str
     shape: tuple[int, ...]
     moves: tuple[Callable[[Tensor], Tensor], ...] = ()
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Names of the parameters in it: one."""
+        return frozenset([self.parameter])
 
     def then(self, move: Callable[[Tensor], Tensor]) -> "Arrangement":
         """The arrangement after one more move."""

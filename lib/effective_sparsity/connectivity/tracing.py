@@ -18,11 +18,11 @@ from torch.func import functional_call, functionalize
 from torch.nn.parameter import UninitializedParameter
 from torch.utils._pytree import tree_leaves, tree_map
 
-from effective_sparsity.connectivity.aten import interpret
 from effective_sparsity.connectivity.calls import Call, Draft, Value, by_name, call_by_name
 from effective_sparsity.connectivity.graph import Graph
 from effective_sparsity.connectivity.parameters import Arrangement
-from effective_sparsity.connectivity.rules import rearrange
+from effective_sparsity.connectivity.rules import interpret
+from effective_sparsity.connectivity.rules.basics import numbered, rearrange
 from effective_sparsity.errors import UserError
 
 
@@ -48,7 +48,7 @@ def trace(model: nn.Module, input_shape: Sequence[int]) -> tuple[Graph, dict[str
     parameters = dict(model.named_parameters())
     like = next((p for p in parameters.values() if p.is_floating_point()), torch.empty(0))
     sample = torch.zeros((1, *input_shape), dtype=like.dtype, device=like.device)
-    recorder = _Recorder(Draft(sample.shape))
+    recorder = _Recorder(Draft())
     state: dict[str, Tensor] = {name: buffer.clone() for name, buffer in model.named_buffers()}
     for name, parameter in parameters.items():
         value = Value(parameter.shape, varying=False, origin=Arrangement(name, tuple(parameter.shape)))
@@ -59,7 +59,8 @@ def trace(model: nn.Module, input_shape: Sequence[int]) -> tuple[Graph, dict[str
 
     with _undisturbed(model), torch.no_grad():
         try:
-            outputs = functionalize(run)(_Traced(sample, recorder.draft.input, recorder))
+            x = _Traced(sample, recorder.draft.input(sample.shape), recorder)
+            outputs = functionalize(run)(x)
         except UserError:
             raise
         except Exception as error:
@@ -163,16 +164,13 @@ class _Recorder:
         if not inputs:
             return view.value
         memory = written.untyped_storage().nbytes() // written.element_size()
-
-        def place(*numbers: Tensor) -> Tensor:
-            remaining = iter(numbers)
-            elements = torch.zeros(memory, dtype=torch.float64)
-            for tensor, part in parts:
-                area = elements.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
-                area.copy_(next(remaining) if part.varying else torch.zeros(()))
-            return elements.as_strided(view.shape, view.tensor.stride(), view.tensor.storage_offset()).clone()
-
-        return rearrange(self.draft, inputs, place)
+        numbers = iter(numbered(inputs))
+        elements = torch.zeros(memory, dtype=torch.float64)
+        for tensor, part in parts:
+            area = elements.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+            area.copy_(next(numbers) if part.varying else torch.zeros(()))
+        overlaid = elements.as_strided(view.shape, view.tensor.stride(), view.tensor.storage_offset())
+        return rearrange(self.draft, inputs, overlaid)
 
 
 def _swap(arguments: dict, attribute: str) -> dict:

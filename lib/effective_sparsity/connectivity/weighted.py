@@ -9,14 +9,13 @@ from math import prod
 
 import numpy as np
 
-from effective_sparsity.connectivity.operators import Operator
 from effective_sparsity.connectivity.orders import Order
 from effective_sparsity.connectivity.semiring import product
 from effective_sparsity.connectivity.windows import Window
 
 
-class Weighted(Operator):
-    """An operation on one activation and one weight."""
+class Weighted:
+    """An operation on one activation and one weight: a sibling of :class:`operators.Operator`."""
 
     def forward(self, order: Order, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Width of the result."""
