@@ -1,18 +1,16 @@
 """What is known of a model while it is traced: its values, its calls of operations and the graph so far."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
 
-from effective_sparsity.connectivity.graph import Graph, Step, WeightedStep
+from effective_sparsity.connectivity.graph import Graph, Operand, Step, WeightedStep
 from effective_sparsity.connectivity.operators import Operator
 from effective_sparsity.connectivity.parameters import Arrangement, Entangled, operand
 from effective_sparsity.connectivity.weighted import Weighted
-from effective_sparsity.errors import UserError
 
 
 @dataclass(eq=False)
@@ -48,10 +46,14 @@ class Draft:
     Attributes:
         entangled: name of each parameter that reaches its layer mixed with others -> the operation that
             mixed them.
+        weights: each operand with the tensor that the model multiplied by.
+        mixed: tensors of operands that mix several parameters, by the names of these.
     """
 
     def __init__(self):
         self.entangled: dict[str, str] = {}
+        self.weights: list[tuple[Operand, Tensor]] = []
+        self.mixed: list[tuple[str, Tensor]] = []
         self._shapes: list[tuple[int, ...]] = []
         self._inputs: list[int] = []
         self._steps: list[Step | WeightedStep] = []
@@ -63,27 +65,33 @@ class Draft:
         return value
 
     def emit(self, operator: Operator, inputs: Sequence[Value], shape: Sequence[int]) -> Value:
-        """Appends an operation without weights and returns its result.
-
-        Raises:
-            UserError: the result has no elements.
-        """
+        """Appends an operation without weights and returns its result."""
         output = self._value(shape)
         self._steps.append(Step(operator, tuple(map(number_of, inputs)), number_of(output)))
         return output
 
-    def emit_weighted(self, operator: Weighted, x: Value, shape: Sequence[int], weight: Value) -> Value:
-        """Appends an operation with a weight and returns its result.
-
-        Raises:
-            UserError: the result has no elements.
-        """
+    def emit_weighted(self, operator: Weighted, x: Value, shape: Sequence[int], weight: "Weight") -> Value:
+        """Appends an operation with a weight and returns its result."""
         output = self._value(shape)
-        if isinstance(weight.origin, Entangled):
-            self.entangled |= dict.fromkeys(sorted(weight.origin.parameters), weight.origin.operation)
-        pruned = operand(weight.origin, weight.shape)
+        pruned = self._operand(weight)
         self._steps.append(WeightedStep(operator, (number_of(x),), number_of(output), pruned))
         return output
+
+    def entangle(self, values: Iterable[Value], operation: str) -> None:
+        """Notes that parameters meet the input in an operation that does not keep single weights apart."""
+        for value in values:
+            if value.origin is not None:
+                self.entangled |= dict.fromkeys(sorted(value.origin.parameters), operation)
+
+    def _operand(self, weight: "Weight") -> Operand:
+        pruned = operand(weight.origin, weight.shape)
+        if isinstance(weight.origin, Entangled):
+            self.entangled |= dict.fromkeys(sorted(weight.origin.parameters), weight.origin.operation)
+            if weight.tensor is not None:
+                self.mixed.append((", ".join(sorted(weight.origin.parameters)), weight.tensor))
+        elif pruned.parameter is not None and weight.tensor is not None:
+            self.weights.append((pruned, weight.tensor))
+        return pruned
 
     def graph(self, outputs: Sequence[Value]) -> Graph:
         """The graph with these outputs."""
@@ -92,10 +100,30 @@ class Draft:
         )
 
     def _value(self, shape: Sequence[int]) -> Value:
-        if 0 in shape:
-            raise UserError(f"its result has shape {tuple(shape)}, without elements; enlarge the input")
         self._shapes.append(tuple(shape))
         return Value(shape, varying=True, number=len(self._shapes) - 1)
+
+
+@dataclass
+class Weight:
+    """A constant factor.
+
+    Attributes:
+        shape: of the factor.
+        origin: the parameters in it; None if it has none, and conducts always.
+        tensor: the factor as the model computed it, if it is one that was computed.
+    """
+
+    shape: tuple[int, ...]
+    origin: Arrangement | Entangled | None = None
+    tensor: Tensor | None = None
+
+    def reshaped(self, shape: tuple[int, ...]) -> "Weight":
+        """The same elements in another shape."""
+        origin = self.origin
+        if isinstance(origin, Arrangement):
+            origin = origin.then(lambda tensor: tensor.reshape(shape))
+        return Weight(shape, origin, None if self.tensor is None else self.tensor.reshape(shape))
 
 
 def number_of(value: Value) -> int:
@@ -112,17 +140,17 @@ class Call:
         name: such as "convolution" for aten.convolution; an in-place operation has the name of the pure one.
         in_place: whether it overwrites its first operand.
         tensors: arguments by name, as the operation received them.
-        results: the tensors that it returned.
+        results: the tensors that it returned, once it has run.
     """
 
-    def __init__(self, operation, tensors: dict[str, Any], values: dict[str, Any], results: Sequence[Tensor]):
+    def __init__(self, operation, tensors: dict[str, Any], values: dict[str, Any]):
         self.operation = operation
         namespace, _, name = str(operation.overloadpacket).partition(".")
         self.in_place = operation._schema.is_mutable
         name = name.removesuffix("_") if self.in_place else name
         self.name = name if namespace == "aten" else f"{namespace}.{name}"
         self.tensors = tensors
-        self.results = results
+        self.results: list[Tensor] = []
         self._values = values
 
     def __getitem__(self, argument: str) -> Any:
@@ -135,6 +163,11 @@ class Call:
         """An argument that only some overloads have."""
         return self._values.get(argument, default)
 
+    def weight(self, argument: str) -> Weight:
+        """A constant operand as a factor."""
+        value, tensor = self._values[argument], self.tensors[argument]
+        return Weight(tuple(tensor.shape), value.origin if isinstance(value, Value) else None, tensor)
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the (first) result."""
@@ -142,7 +175,7 @@ class Call:
 
     def values(self) -> list[Value]:
         """All traced operands, in order."""
-        return [leaf for leaf in tree_leaves(list(self._values.values())) if isinstance(leaf, Value)]
+        return [leaf for leaf in leaves(self._values) if isinstance(leaf, Value)]
 
     def activations(self) -> list[Value]:
         """The operands that depend on the input, in order."""
@@ -157,9 +190,27 @@ def by_name(operation, args: Sequence, kwargs: dict[str, Any]) -> dict[str, Any]
     }
 
 
+def leaves(arguments: dict[str, Any]) -> list[Any]:
+    """The arguments of an operation, those in lists one by one."""
+    found: list[Any] = []
+    for value in arguments.values():
+        found.extend(value) if isinstance(value, (list, tuple)) else found.append(value)
+    return found
+
+
+def replaced(arguments: dict[str, Any], replacement: Callable[[Any], Any]) -> dict[str, Any]:
+    """Arguments with something else in the place of each of their :func:`leaves`."""
+    return {
+        name: [replacement(item) for item in value]
+        if isinstance(value, (list, tuple))
+        else replacement(value)
+        for name, value in arguments.items()
+    }
+
+
 def on_cpu(arguments: dict[str, Any]) -> dict[str, Any]:
     """Arguments with their tensors on the CPU, where widths live."""
-    return tree_map(lambda leaf: leaf.cpu() if isinstance(leaf, Tensor) else leaf, arguments)
+    return replaced(arguments, lambda leaf: leaf.cpu() if isinstance(leaf, Tensor) else leaf)
 
 
 def call_by_name(operation, arguments: dict[str, Any]) -> Any:

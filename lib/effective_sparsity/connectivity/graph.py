@@ -1,5 +1,6 @@
 """The graph of a network, and the widest paths through it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,6 +87,19 @@ class WeightedStep:
 
 
 @dataclass(frozen=True)
+class Live:
+    """Where paths begin and end.
+
+    Attributes:
+        inputs, outputs: for each of the graph's a boolean array of its shape (batch included or not), or None
+            for all elements; empty for all.
+    """
+
+    inputs: Sequence[np.ndarray | None] = ()
+    outputs: Sequence[np.ndarray | None] = ()
+
+
+@dataclass(frozen=True)
 class Graph:
     """The operations from the inputs to the outputs, in the order of execution.
 
@@ -108,10 +122,10 @@ class Graph:
         """The steps that have a weight."""
         return [step for step in self.steps if isinstance(step, WeightedStep)]
 
-    def effective(self, order: Order, keys: Keys) -> Keys:
+    def effective(self, order: Order, keys: Keys, live: Live = Live()) -> Keys:
         """Keys of the effective scores, from those of the scores, in one pass forward and one backward."""
-        widths = self._forward(order, keys)
-        outgoing = {value: order.full(self.shapes[value], order.always) for value in self.outputs}
+        widths = self._forward(order, keys, live.inputs)
+        outgoing = self._ends(order, self.outputs, live.outputs)
         carried = {name: order.full(key.shape, order.never) for name, key in keys.items()}
         for step in reversed(self.steps):
             beyond = outgoing.pop(step.output, None)
@@ -128,11 +142,19 @@ class Graph:
                 outgoing[value] = np.maximum(outgoing[value], width) if value in outgoing else width
         return {name: np.minimum(key, carried[name], out=carried[name]) for name, key in keys.items()}
 
-    def _forward(self, order: Order, keys: Keys) -> dict[int, np.ndarray]:
+    def _ends(self, order: Order, values: tuple[int, ...], live: Sequence[np.ndarray | None]) -> dict:
+        """Infinite widths where paths begin or end, none elsewhere."""
+        ends = {value: order.full(self.shapes[value], order.always) for value in values}
+        for value, mask in zip(values, live, strict=False):
+            if mask is not None:
+                ends[value][~np.broadcast_to(mask, self.shapes[value])] = order.never
+        return ends
+
+    def _forward(self, order: Order, keys: Keys, live: Sequence[np.ndarray | None]) -> dict[int, np.ndarray]:
         """Widths of the values that enter an operation with weights."""
         last_use = {value: index for index, step in enumerate(self.steps) for value in step.inputs}
         kept = {step.inputs[0] for step in self.weighted_steps}
-        widths = {value: order.full(self.shapes[value], order.always) for value in self.inputs}
+        widths = self._ends(order, self.inputs, live)
         for index, step in enumerate(self.steps):
             inputs = [widths[value] for value in step.inputs]
             if isinstance(step, WeightedStep):

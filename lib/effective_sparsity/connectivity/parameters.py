@@ -5,10 +5,11 @@ operations with constants (the masks of torch.nn.utils.prune, a weight norm). An
 moves; replayed on the numbers of the elements they tell where each of them stands.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import prod
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -69,6 +70,37 @@ def operand(origin: Arrangement | Entangled | None, shape: tuple[int, ...]) -> O
         return Operand(shape, origin.parameter, view=(moved.storage_offset(), tuple(moved.stride())))
     numbers = origin.of(torch.arange(prod(origin.shape)).view(origin.shape))
     return Operand(shape, origin.parameter, origin=numbers.flatten().numpy())
+
+
+def nonzero(weights: Iterable[tuple[Operand, Tensor]], shapes: dict[str, tuple[int, ...]]):
+    """Which weights are not zero as a model computes them, by a mask, a norm or nothing.
+
+    Args:
+        weights: operands, with what the model multiplied by.
+        shapes: of the parameters by name.
+
+    Returns:
+        Name -> boolean array, for each parameter of which an operand has zeros; elements in no operand are
+        True. And the names of those parameters whose values are unknown, on the meta device.
+    """
+    uses: dict[str, list[tuple[Operand, Tensor]]] = {}
+    for operand_, tensor in weights:
+        uses.setdefault(str(operand_.parameter), []).append((operand_, tensor))
+    masks, unknown = {}, set()
+    for name, used in uses.items():
+        if any(tensor.is_meta for _, tensor in used):
+            unknown.add(name)
+        elif any(tensor.count_nonzero() < tensor.numel() for _, tensor in used):
+            masks[name] = _nonzero(used, shapes[name])
+    return masks, unknown
+
+
+def _nonzero(used: list[tuple[Operand, Tensor]], shape: tuple[int, ...]) -> np.ndarray:
+    kept, seen = np.zeros(shape, bool), np.zeros(shape, bool)
+    for operand_, tensor in used:
+        operand_.raise_to(kept, (tensor != 0).numpy())
+        operand_.raise_to(seen, np.ones(operand_.shape, bool))
+    return kept | ~seen
 
 
 def _overlaps(view: Tensor) -> bool:

@@ -1,13 +1,13 @@
 """A table of sparsity, compression and cost per layer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from effective_sparsity.connectivity.network import Connectivity
-from effective_sparsity.connectivity.tensors import as_array, given
+from effective_sparsity.connectivity.tensors import as_array, masks_of
 
 if TYPE_CHECKING:
     import pandas
@@ -30,16 +30,15 @@ _COLUMNS = [
     "direct_flops",
     "effective_flops",
 ]
-_PRUNED = "_orig"  # torch.nn.utils.prune keeps the weight in weight_orig and the mask in weight_mask
 
 
 def sparsity_report(
-    model: "nn.Module", input_shape: Sequence[int], masks: "Mapping[str, Given] | None" = None
+    model: "nn.Module", inputs, masks: "Mapping[str, Given] | None" = None
 ) -> "pandas.DataFrame":
     """Direct and effective sparsity of each layer and of the network.
 
     Args:
-        model, input_shape: as for :func:`effective_sparsity.effective_scores`.
+        model, inputs: as for :func:`effective_sparsity.effective_scores`.
         masks: parameter name -> boolean mask, True where the weight is kept; weights that are not named are
             kept. By default the masks of ``torch.nn.utils.prune``, and for the other weights those that are
             not zero.
@@ -57,8 +56,8 @@ def sparsity_report(
     """
     import pandas  # here, because most of those who need connectivity need no tables
 
-    connectivity = Connectivity(model, input_shape)
-    masks = _masks_of(model, connectivity) if masks is None else given(masks)
+    connectivity = Connectivity(model, inputs)
+    masks = connectivity.masks() if masks is None else masks_of(masks)
     dense = {name: np.ones(shape, bool) for name, shape in connectivity.shapes.items()}
     kept = dense | {name: as_array(mask) for name, mask in masks.items()}
     active = connectivity.effective_masks(kept)
@@ -86,13 +85,3 @@ def sparsity_report(
         table[f"{kind}_sparsity"] = 1 - table[left] / table["n_weights"]
         table[f"{kind}_compression"] = table["n_weights"] / table[left]
     return table[_COLUMNS]
-
-
-def _masks_of(model: "nn.Module", connectivity: Connectivity) -> "dict[str, Given]":
-    buffers = dict(model.named_buffers())
-    masks = {}
-    for name, parameter in model.named_parameters():
-        if name in connectivity.shapes:
-            buffer = buffers.get(name.removesuffix(_PRUNED) + "_mask") if name.endswith(_PRUNED) else None
-            masks[name] = parameter.detach() != 0 if buffer is None else buffer.bool()
-    return masks

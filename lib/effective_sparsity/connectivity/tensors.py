@@ -30,6 +30,26 @@ def given(scores: "Mapping[str, Given]") -> "dict[str, Given]":
     }
 
 
+def masks_of(masks: "Mapping[str, Given]") -> "dict[str, Given]":
+    """Boolean masks, made of zeros and ones where they are numbers.
+
+    Raises:
+        UserError: as for :func:`given`; or a mask holds other numbers.
+    """
+    return {name: _boolean(name, mask) for name, mask in given(masks).items()}
+
+
+def _boolean(name: str, mask: "Given") -> "Given":
+    if str(mask.dtype).removeprefix("torch.") == "bool":
+        return mask
+    kept = mask != 0
+    if not ((mask == 1) == kept).all():
+        raise UserError(
+            f"mask {name!r} holds numbers other than 0 and 1; give 1 or True where the weight is kept"
+        )
+    return kept
+
+
 def keys_of(scores: "Given", order: Order) -> np.ndarray:
     """The keys of scores; they may share memory with the scores."""
     if isinstance(scores, np.ndarray):

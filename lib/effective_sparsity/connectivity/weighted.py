@@ -144,6 +144,39 @@ class TransposedConvolution(Weighted):
         return self._adjoint.uses(shape)
 
 
+@dataclass(frozen=True)
+class Lookup(Weighted):
+    """Rows of a weight (rows, ...) chosen by the input: a product with a one-hot vector, any of them.
+
+    Attributes:
+        rows: their number.
+    """
+
+    rows: int
+
+    def forward(self, order, x, weight):
+        best = weight.max(0)
+        return np.minimum(_appended(x, best.ndim), best)
+
+    def backward(self, order, outgoing, weight):
+        best = weight.max(0)
+        through = np.minimum(outgoing, best)
+        return through.max(tuple(range(through.ndim - best.ndim, through.ndim)))
+
+    def through(self, order, x, outgoing):
+        features = outgoing.ndim - x.ndim
+        carried = np.minimum(_appended(x, features), outgoing).max(tuple(range(x.ndim)))
+        return np.broadcast_to(carried, (self.rows, *carried.shape))
+
+    def uses(self, shape):
+        return 0  # it is read, not multiplied by
+
+
+def _appended(x: np.ndarray, dimensions: int) -> np.ndarray:
+    """x with further dimensions of size 1 at its end."""
+    return x.reshape(*x.shape, *(1,) * dimensions)
+
+
 def _matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if a.ndim == 2:
         return product(a[None], b[None])[0]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from effective_sparsity.connectivity.calls import Call, Draft, Value
-from effective_sparsity.connectivity.operators import Rearrangement, Union
+from effective_sparsity.connectivity.operators import Rearrangement, Reduction, Union
 
 Rule = Callable[[Draft, Call], Value | list[Value]]
 RULES: dict[str, Rule] = {}
@@ -38,6 +38,24 @@ def unite(graph: Draft, values: Iterable[Value], shape: Sequence[int]) -> Value:
     return graph.emit(Union(tuple(value.shape for value in inputs), tuple(shape)), inputs, shape)
 
 
+def reduce(graph: Draft, x: Value, dims: Iterable[int], keepdim: bool = True) -> Value:
+    """A result that depends on all elements along dimensions."""
+    rank = len(x.shape)
+    dims = tuple(sorted({dim % rank for dim in dims})) if rank else ()
+    shape = [1 if dim in dims else size for dim, size in enumerate(x.shape) if keepdim or dim not in dims]
+    return graph.emit(Reduction(x.shape, dims, keepdim), [x], shape)
+
+
+def spread(graph: Draft, x: Value, dims: Iterable[int], shape: Sequence[int]) -> Value:
+    """A result whose elements along dimensions, however many, each depend on all elements along them."""
+    return unite(graph, [reduce(graph, x, dims)], shape)
+
+
+def reshape(graph: Draft, x: Value, shape: Sequence[int]) -> Value:
+    """The elements of x, in the same order, in another shape."""
+    return graph.emit(Rearrangement((x.shape,), tuple(shape)), [x], shape)
+
+
 def rearrange(graph: Draft, inputs: Sequence[Value], moved: Tensor) -> Value:
     """An operation that moves elements.
 
@@ -59,3 +77,8 @@ def numbered(values: Sequence[Value]) -> list[Tensor]:
     sizes = [value.size for value in values]
     numbers = torch.arange(1, sum(sizes) + 1, dtype=torch.float64)  # exact, and every operation takes it
     return [part.view(value.shape) for part, value in zip(numbers.split(sizes), values, strict=True)]
+
+
+def varies(operand) -> bool:
+    """Whether an argument of a call is a tensor that depends on the input."""
+    return isinstance(operand, Value) and operand.varying

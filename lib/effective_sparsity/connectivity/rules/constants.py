@@ -12,8 +12,8 @@ from effective_sparsity.connectivity.rules.moves import MOVES
 def origin(call: Call, index: int) -> Arrangement | Entangled | None:
     """Where the elements of a result come from that was computed from parameters and constants alone."""
     origins = [(value, value.origin) for value in call.values() if value.origin is not None]
-    if not origins or call.name in CONTENT_FREE:
-        return None
+    if not origins or call.name in CONTENT_FREE or not call.results[index].dtype.is_floating_point:
+        return None  # comparisons and indices of parameters are structure: they select weights
     mixed_before = [origin.operation for _, origin in origins if isinstance(origin, Entangled)]
     parameters = frozenset().union(*(origin.parameters for _, origin in origins))
     mixed = Entangled(parameters, mixed_before[0] if mixed_before else call.name)

@@ -1,8 +1,10 @@
 """Operations unit by unit, and over whole dimensions."""
 
+import numpy as np
+
 from effective_sparsity.connectivity.calls import Call, Draft, Value
-from effective_sparsity.connectivity.operators import Reduction
-from effective_sparsity.connectivity.rules.basics import names, rule, union, unite
+from effective_sparsity.connectivity.operators import Links
+from effective_sparsity.connectivity.rules.basics import names, reduce, reshape, rule, spread, union, unite
 from effective_sparsity.errors import UserError
 
 # Their results have the shape of a traced tensor, not its content.
@@ -33,17 +35,9 @@ _REDUCTIONS = names(
 rule(*ACTIVATIONS)(union)
 
 
-@rule(*CONTENT_FREE)
-def _content_free(graph: Draft, call: Call) -> Value:
-    return Value(call.shape, varying=False)
-
-
 @rule("fill")
 def _fill(graph: Draft, call: Call) -> Value:
-    value = call["value"]
-    if isinstance(value, Value) and value.varying:
-        return unite(graph, [value], call.shape)
-    return Value(call.shape, varying=False)
+    return unite(graph, [call["value"]], call.shape)
 
 
 @rule(*TRANSPARENT)
@@ -54,24 +48,45 @@ def _transparent(graph: Draft, call: Call) -> Value:
 
 
 @rule(*_REDUCTIONS)
-def _reduce(graph: Draft, call: Call) -> Value | list[Value]:
+def _reduce(graph: Draft, call: Call) -> list[Value]:
     if len(call.activations()) > 1:  # the maximum or minimum of two
-        return union(graph, call)
+        return [union(graph, call)]
     x = call["self"]
     dims = call.get("dim")
     dims = [dims] if isinstance(dims, int) else dims or range(len(x.shape))
-    value = reduce(graph, x, dims, call.get("keepdim", False))
-    return [value, value] if call.name in ("var_mean", "std_mean") else value
+    return [reduce(graph, x, dims, call.get("keepdim", False))] * len(call.results)
 
 
-def reduce(graph: Draft, x: Value, dims, keepdim: bool = True) -> Value:
-    """A result that depends on all elements along dimensions."""
-    rank = len(x.shape)
-    dims = tuple(sorted({dim % rank for dim in dims})) if rank else ()
-    shape = [1 if dim in dims else size for dim, size in enumerate(x.shape) if keepdim or dim not in dims]
-    return graph.emit(Reduction(x.shape, dims, keepdim), [x], shape)
+@rule(*names("cumsum cumprod logcumsumexp cummax cummin"))
+def _accumulate(graph: Draft, call: Call) -> list[Value]:
+    x, dim = call["self"], call["dim"]
+    if not x.shape:
+        return [x] * len(call.results)
+    before = np.tri(x.shape[dim], dtype=bool)
+    return [link(graph, x, dim, before)] * len(call.results)
 
 
-@rule("_local_scalar_dense", "equal", "is_nonzero", "nonzero")
-def _read_out(graph: Draft, call: Call) -> Value:
-    raise UserError("the course of the program depends on the values of the input")
+def link(graph: Draft, x: Value, dim: int, linked: np.ndarray) -> Value:
+    """A result whose element i along a dimension depends on the elements j where linked[i, j]."""
+    dim %= len(x.shape)
+    shape = (*x.shape[:dim], len(linked), *x.shape[dim + 1 :])
+    return graph.emit(Links(x.shape, dim, linked), [x], shape)
+
+
+@rule(*names("_fft_c2c _fft_c2r _fft_r2c"))
+def _fourier_transform(graph: Draft, call: Call) -> Value:
+    return spread(graph, call["self"], call["dim"], call.shape)
+
+
+@rule(*names("view_as_real view_as_real_copy"))
+def _parts_of_complex_numbers(graph: Draft, call: Call) -> Value:
+    x = call["self"]
+    return unite(graph, [reshape(graph, x, (*x.shape, 1))], call.shape)
+
+
+@rule(*names("view_as_complex view_as_complex_copy"))
+def _complex_numbers(graph: Draft, call: Call) -> Value:
+    return reduce(graph, call["self"], [-1], keepdim=False)
+
+
+rule(*names("real imag _conj _neg_view conj_physical resolve_conj resolve_neg"))(union)

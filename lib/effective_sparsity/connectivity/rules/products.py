@@ -1,11 +1,19 @@
 """Products with weights or of two activations: matrix products, convolutions, attention."""
 
 import torch
-from torch import Tensor
 
-from effective_sparsity.connectivity.calls import Call, Draft, Value
+from effective_sparsity.connectivity.calls import Call, Draft, Value, Weight
 from effective_sparsity.connectivity.operators import ActivationProduct, Attention
-from effective_sparsity.connectivity.rules.basics import rule, unite
+from effective_sparsity.connectivity.rules.basics import (
+    names,
+    numbered,
+    rearrange,
+    reduce,
+    reshape,
+    rule,
+    unite,
+    varies,
+)
 from effective_sparsity.connectivity.rules.sampling import per_dimension
 from effective_sparsity.connectivity.weighted import (
     ActivationTimesWeight,
@@ -16,48 +24,79 @@ from effective_sparsity.connectivity.weighted import (
 from effective_sparsity.connectivity.windows import Window
 from effective_sparsity.errors import UserError
 
+# Products of matrices, vectors and stacks of matrices: their factors, and the dimensions that are inserted to
+# make matrices of vectors.
 _FACTORS = {
-    "mm": ("self", "mat2"),
-    "bmm": ("self", "mat2"),
-    "addmm": ("mat1", "mat2"),
-    "baddbmm": ("batch1", "batch2"),
+    "mm": ("self", "mat2", None, None),
+    "bmm": ("self", "mat2", None, None),
+    "addmm": ("mat1", "mat2", None, None),
+    "_addmm_activation": ("mat1", "mat2", None, None),
+    "baddbmm": ("batch1", "batch2", None, None),
+    "mv": ("self", "vec", None, 1),
+    "addmv": ("mat", "vec", None, 1),
+    "dot": ("self", "tensor", 0, 1),
+    "vdot": ("self", "other", 0, 1),
+    "ger": ("self", "vec2", 1, 0),
+    "addr": ("vec1", "vec2", 1, 0),
 }
+_ADDING = names("addmm _addmm_activation baddbmm addmv addr")
 
 
 @rule(*_FACTORS)
-def _matrix_product(graph: Draft, call: Call) -> Value:
-    a, b = (call[name] for name in _FACTORS[call.name])
-    terms = [_multiply(graph, a, b, call.shape)] if _varies(a) or _varies(b) else []
-    if call.name in ("addmm", "baddbmm") and _varies(call["self"]):
-        terms.append(call["self"])
-    return terms[0] if terms[0].shape == call.shape and len(terms) == 1 else unite(graph, terms, call.shape)
+def _product(graph: Draft, call: Call) -> Value:
+    left, right, left_dim, right_dim = _FACTORS[call.name]
+    terms = [call["self"]] if call.name in _ADDING and varies(call["self"]) else []
+    if varies(call[left]) or varies(call[right]):
+        a = _as_matrix(graph, call, left, left_dim)
+        b = _as_matrix(graph, call, right, right_dim)
+        product = _multiply(graph, a, b)
+        terms.append(product if product.shape == call.shape else reshape(graph, product, call.shape))
+    return terms[0] if len(terms) == 1 and terms[0].shape == call.shape else unite(graph, terms, call.shape)
 
 
-@rule("mv", "addmv", "dot")
-def _vector_product(graph: Draft, call: Call) -> Value:
-    raise UserError("products with vectors are not understood; use matrices")
+def _as_matrix(graph: Draft, call: Call, name: str, dim: int | None) -> Value | Weight:
+    """A factor, with a dimension of size 1 inserted if it is a vector."""
+    factor = call[name] if varies(call[name]) else call.weight(name)
+    if dim is None:
+        return factor
+    shape = (1, *factor.shape) if dim == 0 else (*factor.shape, 1)
+    return reshape(graph, factor, shape) if isinstance(factor, Value) else factor.reshaped(shape)
 
 
-def _multiply(graph: Draft, a, b, shape) -> Value:
-    if _varies(a) and _varies(b):
-        return graph.emit(ActivationProduct(a.shape, b.shape), [a, b], shape)
-    if _varies(a):
-        return graph.emit_weighted(ActivationTimesWeight(), a, shape, _weight(b))
-    return graph.emit_weighted(WeightTimesActivation(), b, shape, _weight(a))
+def _multiply(graph: Draft, a: Value | Weight, b: Value | Weight) -> Value:
+    shape = (*a.shape[:-1], b.shape[-1])
+    if isinstance(a, Weight) and isinstance(b, Value):
+        return graph.emit_weighted(WeightTimesActivation(), b, shape, a)
+    assert isinstance(a, Value), "one factor depends on the input"
+    if isinstance(b, Weight):
+        return graph.emit_weighted(ActivationTimesWeight(), a, shape, b)
+    return graph.emit(ActivationProduct(a.shape, b.shape), [a, b], shape)
 
 
-@rule("convolution", "_convolution")
+@rule("addbmm")
+def _add_products(graph: Draft, call: Call) -> Value:
+    raise UserError("it adds up a stack of products; use torch.bmm and a sum")
+
+
+@rule(*names("convolution _convolution"))
 def _convolution(graph: Draft, call: Call) -> Value:
-    x, weight = call["input"], _weight(call["weight"])
-    if weight.varying or not _varies(x):
-        raise UserError("its kernel depends on the input")
-    kernel = tuple(weight.shape[2:])
-    spatial = len(kernel)
-    fine, coarse = tuple(x.shape[2:]), tuple(call.shape[2:])
+    terms = [_convolve(graph, call)] if varies(call["input"]) else []
+    if varies(call["weight"]):
+        terms.append(_through_kernel(graph, call))
+    if varies(call["bias"]):
+        terms.append(reshape(graph, call["bias"], (call["bias"].size, *(1,) * _spatial(call))))
+    return terms[0] if len(terms) == 1 and terms[0].shape == call.shape else unite(graph, terms, call.shape)
+
+
+def _convolve(graph: Draft, call: Call) -> Value:
+    x = call["input"]
+    weight = Weight(call["weight"].shape) if varies(call["weight"]) else call.weight("weight")
+    spatial = _spatial(call)
+    fine, coarse = tuple(x.shape[-spatial:]), tuple(call.shape[-spatial:])
     if call["transposed"]:
         fine, coarse = coarse, fine
     window = Window(
-        kernel=kernel,
+        kernel=tuple(weight.shape[2:]),
         stride=per_dimension(call["stride"], spatial),
         padding=per_dimension(call["padding"], spatial),
         dilation=per_dimension(call["dilation"], spatial),
@@ -68,37 +107,81 @@ def _convolution(graph: Draft, call: Call) -> Value:
     return graph.emit_weighted(kind(call["groups"], window), x, call.shape, weight)
 
 
-def _varies(operand) -> bool:
-    return isinstance(operand, Value) and operand.varying
+def _through_kernel(graph: Draft, call: Call) -> Value:
+    """Paths from the elements of a kernel that depends on the input to the channels that it makes."""
+    kernel = call["weight"]
+    channels = 1 if call["transposed"] else 0
+    widest = reduce(graph, kernel, [dim for dim in range(len(kernel.shape)) if dim != channels])
+    (numbers,) = numbered([widest])
+    numbers = numbers.flatten().repeat(call["groups"] if call["transposed"] else 1)
+    return rearrange(graph, [widest], numbers.reshape(-1, *(1,) * _spatial(call)))
 
 
-def _weight(operand: Value | Tensor) -> Value:
-    """A constant operand; a plain tensor (a buffer, or made on the way) conducts always."""
-    return operand if isinstance(operand, Value) else Value(operand.shape, varying=False)
+def _spatial(call: Call) -> int:
+    return len(call["weight"].shape) - 2
 
 
 @rule(
-    "scaled_dot_product_attention",
-    "_scaled_dot_product_attention_math",
-    "_scaled_dot_product_efficient_attention",
-    "_scaled_dot_product_flash_attention",
-    "_scaled_dot_product_flash_attention_for_cpu",
-    "_scaled_dot_product_cudnn_attention",
+    *names(
+        """scaled_dot_product_attention _scaled_dot_product_attention_math _scaled_dot_product_cudnn_attention
+        _scaled_dot_product_efficient_attention _scaled_dot_product_flash_attention
+        _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_fused_attention_overrideable"""
+    )
 )
 def _attention(graph: Draft, call: Call) -> Value:
-    query, key, value = call["query"], call["key"], call["value"]
-    if not all(map(_varies, (query, key, value))):
-        raise UserError("query, key and value must all depend on the input")
-    if not query.shape[:-2] == key.shape[:-2] == value.shape[:-2]:
-        raise UserError("queries have other heads than keys or values")
-    allowed = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool)
+    """softmax(Q K^T) V: token m has the paths of its own query, and of the keys and values of all tokens that
+    it may attend to; the softmax only weighs them.
+    """
+    query, key, value = (call[name] for name in ("query", "key", "value"))
+    heads = query.shape[:-2]
+    tokens = []
+    if varies(value):
+        tokens.append(_for_all_heads(graph, value, heads))
+    if varies(key):
+        tokens.append(_for_all_heads(graph, reduce(graph, key, [-1]), heads))
+    terms = []
+    if tokens:
+        shape = (*heads, *value.shape[-2:])
+        sources = tokens[0] if len(tokens) == 1 and tokens[0].shape == shape else unite(graph, tokens, shape)
+        terms.append(_attend(graph, sources, _allowed(call, query.shape[-2], key.shape[-2])))
+    mask = _mask(call)
+    terms += [reduce(graph, x, [-1]) for x in (query, mask) if varies(x)]
+    return unite(graph, terms, call.shape)
+
+
+def _for_all_heads(graph: Draft, x: Value, heads: tuple[int, ...]) -> Value:
+    """Grouped-query attention: each head of keys and values serves several heads of queries in a row."""
+    if not heads or x.shape[-3] in (1, heads[-1]):
+        return x
+    (numbers,) = numbered([x])
+    return rearrange(graph, [x], numbers.repeat_interleave(heads[-1] // x.shape[-3], -3))
+
+
+def _attend(graph: Draft, sources: Value, allowed: torch.Tensor) -> Value:
+    if allowed.all():
+        return reduce(graph, sources, [-2])
+    shape = (*sources.shape[:-2], allowed.shape[-2], sources.shape[-1])
+    return graph.emit(Attention(sources.shape, allowed.numpy()), [sources], shape)
+
+
+def _mask(call: Call) -> Value | Weight | None:
+    name = next((name for name in ("attn_mask", "attn_bias") if name in call), None)
+    if name is None or call[name] is None:
+        return None
+    return call[name] if varies(call[name]) else call.weight(name)
+
+
+def _allowed(call: Call, queries: int, keys: int) -> torch.Tensor:
+    """Which tokens a constant mask lets each query attend to."""
+    allowed = torch.ones(queries, keys, dtype=torch.bool)
     if call["is_causal"]:
         allowed = allowed.tril()
-    if len(call.activations()) > 3:
-        raise UserError("the attention mask depends on the input")
-    mask = next((call.tensors[name] for name in ("attn_mask", "attn_bias") if name in call), None)
-    if mask is not None:
-        mask = mask.cpu()
-        allowed = allowed & (mask if mask.dtype == torch.bool else mask > -torch.inf)
-    operator = Attention(query.shape, key.shape, value.shape, allowed.numpy())
-    return graph.emit(operator, [query, key, value], call.shape)
+    mask = _mask(call)
+    if not isinstance(mask, Weight) or mask.tensor is None:
+        return allowed
+    tensor = mask.tensor
+    if tensor.is_meta and mask.origin is not None:
+        return allowed  # parameters are biases, they forbid nothing
+    if tensor.is_meta:
+        raise UserError("its mask is on the meta device, without values; put the model's buffers on the CPU")
+    return allowed & (tensor if tensor.dtype == torch.bool else tensor > torch.finfo(tensor.dtype).min).cpu()
