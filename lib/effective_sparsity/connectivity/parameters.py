@@ -96,7 +96,11 @@ def nonzero(weights: Iterable[tuple[Operand, Tensor]], shapes: dict[str, tuple[i
 
 
 def _nonzero(used: list[tuple[Operand, Tensor]], shape: tuple[int, ...]) -> np.ndarray:
-    kept, seen = np.zeros(shape, bool), np.zeros(shape, bool)
+    kept = np.zeros(shape, bool)
+    if len(used) == 1 and used[0][0].view is not None and used[0][1].numel() == kept.size:
+        used[0][0].of(kept)[...] = (used[0][1] != 0).numpy()
+        return kept
+    seen = np.zeros(shape, bool)
     for operand_, tensor in used:
         operand_.raise_to(kept, (tensor != 0).numpy())
         operand_.raise_to(seen, np.ones(operand_.shape, bool))

@@ -31,28 +31,28 @@ class Window:
         """Number of positions in one window."""
         return prod(self.kernel)
 
-    def unfold(self, x: np.ndarray, order: Order) -> np.ndarray:
-        """What each tap sees: (items, channels, *size) -> (items, channels, taps, *steps), padding never."""
+    def unfold(self, x: np.ndarray, fill: int) -> np.ndarray:
+        """What each tap sees: (items, channels, *size) -> (items, channels, taps, *steps), filled in padding."""
         if self._is_identity():
             return x[:, :, None]
-        padded = self._pad(x, order)
+        padded = self._pad(x, fill)
         columns = np.empty((*x.shape[:2], self.taps, *self.steps), x.dtype)
         for tap, seen in enumerate(self._views(padded)):
             columns[:, :, tap] = seen
         return columns
 
-    def fold(self, columns: np.ndarray, order: Order) -> np.ndarray:
-        """The adjoint of :meth:`unfold`: at each input position the maximum over the taps that see it."""
+    def seen_by(self, windows: np.ndarray, fill: int) -> np.ndarray:
+        """Which window sees a position through each tap: (items, *steps) -> (items, taps, *size), or fill."""
         if self._is_identity():
-            return columns[:, :, 0]
-        padded = order.full((*columns.shape[:2], *self._padded_size()), order.never)
+            return windows[:, None]
+        padded = np.full((len(windows), self.taps, *self._padded_size()), fill, windows.dtype)
         for tap, seen in enumerate(self._views(padded)):
-            np.maximum(seen, columns[:, :, tap], out=seen)
+            seen[:, tap] = windows
         return self._crop(padded)
 
     def pool(self, x: np.ndarray, order: Order) -> np.ndarray:
         """Maximum in each window: (items, channels, *size) -> (items, channels, *steps)."""
-        first, *others = self._views(self._pad(x, order))
+        first, *others = self._views(self._pad(x, order.never))
         best = first.copy()
         for seen in others:
             np.maximum(best, seen, out=best)
@@ -82,10 +82,10 @@ class Window:
     def _interior(self) -> tuple[slice, ...]:
         return (..., *(slice(pad, pad + size) for pad, size in zip(self.padding, self.size, strict=True)))
 
-    def _pad(self, x: np.ndarray, order: Order) -> np.ndarray:
+    def _pad(self, x: np.ndarray, fill: int) -> np.ndarray:
         if self._padded_size() == self.size:
             return x
-        padded = order.full((*x.shape[:2], *self._padded_size()), order.never)
+        padded = np.full((*x.shape[:2], *self._padded_size()), fill, x.dtype)
         padded[self._interior()] = x
         return padded
 
