@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from effective_sparsity.connectivity import (
+        Connectivity,
         compression_curve,
         effective_masks,
         effective_scores,
@@ -12,7 +13,14 @@ if TYPE_CHECKING:
     )
     from effective_sparsity.errors import UserError
 
-__all__ = ["UserError", "compression_curve", "effective_masks", "effective_scores", "sparsity_report"]
+__all__ = [
+    "Connectivity",
+    "UserError",
+    "compression_curve",
+    "effective_masks",
+    "effective_scores",
+    "sparsity_report",
+]
 
 
 def __getattr__(name: str) -> object:

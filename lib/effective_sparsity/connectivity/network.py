@@ -225,8 +225,8 @@ def _live(argument: str, live, shapes: Shapes) -> list[np.ndarray | None]:
     """One boolean array per input or output, from one array, a sequence or a mapping of them."""
     if live is None:
         return []
-    if not isinstance(live, (Mapping, tuple, list)):
-        live = [live]
+    if len(shapes) == 1 and not isinstance(live, Mapping):
+        live = [live if hasattr(live, "dtype") else np.asarray(live)]
     if isinstance(live, Mapping):
         if unknown := [name for name in live if name not in shapes]:
             raise UserError(f"{argument} names {unknown[0]!r}; there are {', '.join(shapes)}")

@@ -15,11 +15,15 @@ def replace_quantised(model: nn.Module) -> None:
     """
     if "torch.ao.nn.quantized" not in sys.modules:
         return  # nobody can have made one
-    for name, module in list(model.named_modules()):
-        for child_name, child in list(module.named_children()):
-            if "quantized" in type(child).__module__.split("."):
-                path = f"{name}.{child_name}".removeprefix(".")
-                module._modules[child_name] = _in_floating_point(path, child)
+    _replace(model, "")
+
+
+def _replace(module: nn.Module, prefix: str) -> None:
+    for name, child in list(module.named_children()):
+        if "quantized" in type(child).__module__.split("."):
+            module._modules[name] = _in_floating_point(prefix + name, child)
+        else:
+            _replace(child, f"{prefix}{name}.")
 
 
 def _in_floating_point(name: str, module: nn.Module) -> nn.Module:

@@ -119,7 +119,7 @@ def _run(
         by_input = dict(zip(inputs, tensors, strict=True))
         called = arguments.replaced(lambda name, _: by_input[name])
         outputs = list(tensors_of(functional_call(model, state, called.args, called.kwargs)))
-        names.extend(name for name, _ in outputs)
+        names.extend(name or "0" for name, _ in outputs)
         return [output for _, output in outputs]
 
     try:
