@@ -50,7 +50,8 @@ def torchvision_models():
             inputs = (3, video.get(name, 16), *((224, 224) if name in video else (112, 112)))
         elif module == "optical_flow":
             inputs = (torch.rand(1, 3, 128, 128), torch.rand(1, 3, 128, 128))
-        if module == "detection":
+        if module == "detection":  # otherwise nothing that a random network finds is returned
+            options["box_score_thresh" if "rcnn" in name else "score_thresh"] = 0.0
             inputs, conservative = ([torch.rand(3, 320, 320)],), True
         yield name, lambda name=name, o=options: models.get_model(name, **o), inputs, conservative
 
@@ -200,9 +201,7 @@ def linear(model):
             kind = type(child).__name__
             if isinstance(child, nn.MaxPool2d):
                 new = nn.AvgPool2d(child.kernel_size, child.stride, child.padding, child.ceil_mode)
-            elif "Norm" in kind and "Act" not in kind and not list(child.children()):
-                new = nn.Identity()
-            elif type(child).__module__ == "torch.nn.modules.activation" and kind != "MultiheadAttention":
+            elif ("Norm" in kind and "Act" not in kind and not list(child.children())) or (type(child).__module__ == "torch.nn.modules.activation" and kind != "MultiheadAttention"):
                 new = nn.Identity()
             else:
                 continue

@@ -118,6 +118,13 @@ class Weight:
     origin: Arrangement | Entangled | None = None
     tensor: Tensor | None = None
 
+    def slice(self, index: int) -> "Weight":
+        """One element along the first dimension."""
+        origin = self.origin
+        if isinstance(origin, Arrangement):
+            origin = origin.then(lambda tensor: tensor[index])
+        return Weight(self.shape[1:], origin, None if self.tensor is None else self.tensor[index])
+
     def reshaped(self, shape: tuple[int, ...]) -> "Weight":
         """The same elements in another shape."""
         origin = self.origin

@@ -235,7 +235,7 @@ def _execute(call: Call) -> Any:
         return call_by_name(call.operation, _with_values(call.tensors))
     try:
         return call_by_name(call.operation, _on(call.tensors, torch.device("meta")))
-    except NotImplementedError:  # it cannot be run without values
+    except RuntimeError:  # it cannot be run without values, or not at all
         result = call_by_name(call.operation, _with_values(call.tensors))
         return tree_map(lambda leaf: leaf.to("meta") if isinstance(leaf, Tensor) else leaf, result)
 

@@ -121,12 +121,21 @@ def _index_put(graph: Draft, call: Call) -> Value | list[Value]:
     indices = call["indices"]
     if not any(map(varies, indices)):
         return moves.move(graph, call)
+    if any(index is None for index in indices):
+        raise UserError("it writes at indices that depend on the input, behind dimensions that it leaves out")
+    terms = [call["self"]] if varies(call["self"]) else []
     mask = call.tensors["indices"][0]
-    if len(indices) > 1 or mask.dtype != torch.bool or call.tensors["values"].numel() != 1:
-        raise UserError("its indices depend on the input")
-    terms = [x for x in (call["self"], call["values"]) if varies(x)]
-    mask_ = reshape(graph, indices[0], (*mask.shape, *(1,) * (len(call.shape) - mask.ndim)))
-    return unite(graph, [*terms, mask_], call.shape)
+    if mask.dtype == torch.bool and call.tensors["values"].numel() == 1:
+        terms += [call["values"]] if varies(call["values"]) else []
+        terms.append(reshape(graph, indices[0], (*mask.shape, *(1,) * (len(call.shape) - mask.ndim))))
+        return unite(graph, terms, call.shape)
+    behind = len(call.shape) - len(indices)  # dimensions of the values that stay what they are
+    if varies(call["values"]):
+        rank = len(call["values"].shape)
+        terms.append(reduce(graph, call["values"], range(max(rank - behind, 0)), keepdim=False))
+    places = [index for index in indices if varies(index)]
+    terms += [reduce(graph, index, range(len(index.shape)), keepdim=False) for index in places]
+    return unite(graph, terms, call.shape)
 
 
 @rule(*names("sort topk kthvalue median nanmedian mode argsort argmax argmin msort"))
@@ -137,3 +146,9 @@ def _sort(graph: Draft, call: Call) -> list[Value]:
     if len(call.shape) < len(x.shape):
         return [reduce(graph, x, dims, keepdim=False)] * len(call.results)
     return [spread(graph, x, dims, call.shape)] * len(call.results)
+
+
+@rule(*names("histc bincount"))
+def _count(graph: Draft, call: Call) -> Value:
+    x = call["self"]
+    return unite(graph, [reduce(graph, x, range(len(x.shape)), keepdim=False)], call.shape)

@@ -73,6 +73,18 @@ def _multiply(graph: Draft, a: Value | Weight, b: Value | Weight) -> Value:
     return graph.emit(ActivationProduct(a.shape, b.shape), [a, b], shape)
 
 
+@rule(*names("_grouped_mm transformers.grouped_mm_fallback"))
+def _experts(graph: Draft, call: Call) -> Value:
+    """A mixture of experts: any token may be routed to any expert, and is moved by the routing itself."""
+    tokens, experts = ("self", "mat2") if "mat2" in call else ("input", "weight")
+    x, weight = call[tokens], call.weight(experts)
+    if not varies(x) or varies(call[experts]) or len(x.shape) != 2 or len(weight.shape) != 3:
+        raise UserError("it is no product of tokens with a stack of experts")
+    terms = [_multiply(graph, x, weight.slice(i)) for i in range(weight.shape[0])]
+    terms += [reduce(graph, call["offs"], [0])] if varies(call.get("offs")) else []
+    return unite(graph, terms, call.shape)
+
+
 @rule("addbmm")
 def _add_products(graph: Draft, call: Call) -> Value:
     raise UserError("it adds up a stack of products; use torch.bmm and a sum")
