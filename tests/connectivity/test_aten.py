@@ -143,8 +143,8 @@ CASES = {
     "fold": (lambda x: F.fold(x, (3, 4), (2, 2)), (4, 6)),
     "fold with padding": (lambda x: F.fold(x, (3, 3), 2, padding=1, stride=2), (4, 4)),
     "scatter_add": (lambda x: x.scatter_add(2, INDEX, x[:, :, :2].flip(1)), ROWS),
-    "scatter_reduce": (lambda x: torch.zeros_like(x).scatter_reduce(2, INDEX, x, "sum"), ROWS),
-    "scatter": (lambda x: x.scatter(2, INDEX, 2 * x[:, :, 1:]), ROWS),
+    "scatter_reduce": (lambda x: torch.zeros_like(x).scatter_reduce(2, INDEX, x[:, :, 1:], "sum"), ROWS),
+    "scatter": (lambda x: x.scatter(2, INDEX[:, :1], 2 * x[:, :1, 1:]), ROWS),
     "index_add": (lambda x: x.index_add(2, torch.tensor([2, 2]), x[:, :, :2]), ROWS),
     "add at an index": (
         lambda x: x.index_put((torch.tensor([0, 0]), torch.tensor([1, 1])), x[0], accumulate=True),
@@ -164,11 +164,11 @@ CASES = {
         MAPS,
     ),
     "grouped-query attention": (
-        lambda x: F.scaled_dot_product_attention(x, x[:2], x[2:], enable_gqa=True),
+        lambda x: F.scaled_dot_product_attention(x, x[:, :2], 1 + x[:, 2:], enable_gqa=True),
         (4, 2, 3),
     ),
     "attention with constant queries": (lambda x: F.scaled_dot_product_attention(ones(x), x, x), ROWS),
-    "attention with constant keys": (lambda x: F.scaled_dot_product_attention(x, ones(x), 2 * x), ROWS),
+    "attention with constant keys": (lambda x: F.scaled_dot_product_attention(x, arange(x), 2 * x), ROWS),
     "attention with constant values": (
         lambda x: F.scaled_dot_product_attention(
             x, x, torch.tensor([[1.0, 2.0, 4.0], [3.0, 5.0, 6.0]])[None].to(x)

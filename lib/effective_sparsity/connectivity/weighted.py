@@ -134,7 +134,7 @@ class Convolution(Weighted):
         return shape[0] * prod(self.window.steps)
 
     def _seen(self, order: Order, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What each kind of window sees (groups, inputs / groups * taps, kinds), and the kind of each window."""
+        """What each kind of window sees, (groups, inputs / groups * taps, kinds), and each window's kind."""
         columns = _columns(x)
         first, kinds = distinct(columns)
         positions = self.window.unfold(kinds.reshape(len(x), 1, *self.window.size), fill=len(first))

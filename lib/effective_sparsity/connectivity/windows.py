@@ -32,7 +32,7 @@ class Window:
         return prod(self.kernel)
 
     def unfold(self, x: np.ndarray, fill: int) -> np.ndarray:
-        """What each tap sees: (items, channels, *size) -> (items, channels, taps, *steps); fill in padding."""
+        """What each tap sees, fill in padding: (items, channels, *size) -> (items, channels, taps, *steps)."""
         if self._is_identity():
             return x[:, :, None]
         padded = self._pad(x, fill)

@@ -101,6 +101,11 @@ def _where(graph: Draft, call: Call) -> Value | list[Value]:
     return union(graph, call) if varies(call["condition"]) else move(graph, call)
 
 
+@rule("masked_fill")
+def _masked_fill(graph: Draft, call: Call) -> Value | list[Value]:
+    return union(graph, call) if varies(call["mask"]) or varies(call["value"]) else move(graph, call)
+
+
 @rule("as_strided")
 def _restride(graph: Draft, call: Call) -> Value:
     # PyTorch's global average pooling of a channels-last tensor only rewrites the strides of its singleton

@@ -1,5 +1,6 @@
 """Products with weights or of two activations: matrix products, convolutions, attention."""
 
+import numpy as np
 import torch
 
 from effective_sparsity.connectivity.calls import Call, Draft, Value, Weight
@@ -14,6 +15,7 @@ from effective_sparsity.connectivity.rules.basics import (
     unite,
     varies,
 )
+from effective_sparsity.connectivity.rules.elementwise import link
 from effective_sparsity.connectivity.rules.sampling import per_dimension
 from effective_sparsity.connectivity.weighted import (
     ActivationTimesWeight,
@@ -101,32 +103,40 @@ def _convolution(graph: Draft, call: Call) -> Value:
 
 
 def _convolve(graph: Draft, call: Call) -> Value:
-    x = call["input"]
     weight = Weight(call["weight"].shape) if varies(call["weight"]) else call.weight("weight")
+    kind = TransposedConvolution if call["transposed"] else Convolution
+    return graph.emit_weighted(kind(call["groups"], _window(call)), call["input"], call.shape, weight)
+
+
+def _window(call: Call) -> Window:
     spatial = _spatial(call)
-    fine, coarse = tuple(x.shape[-spatial:]), tuple(call.shape[-spatial:])
+    fine, coarse = tuple(call["input"].shape[-spatial:]), tuple(call.shape[-spatial:])
     if call["transposed"]:
         fine, coarse = coarse, fine
-    window = Window(
-        kernel=tuple(weight.shape[2:]),
+    return Window(
+        kernel=tuple(call["weight"].shape[2:]),
         stride=per_dimension(call["stride"], spatial),
         padding=per_dimension(call["padding"], spatial),
         dilation=per_dimension(call["dilation"], spatial),
         size=fine,
         steps=coarse,
     )
-    kind = TransposedConvolution if call["transposed"] else Convolution
-    return graph.emit_weighted(kind(call["groups"], window), x, call.shape, weight)
 
 
 def _through_kernel(graph: Draft, call: Call) -> Value:
-    """Paths from the elements of a kernel that depends on the input to the channels that it makes."""
-    kernel = call["weight"]
-    channels = 1 if call["transposed"] else 0
-    widest = reduce(graph, kernel, [dim for dim in range(len(kernel.shape)) if dim != channels])
-    (numbers,) = numbered([widest])
-    numbers = numbers.flatten().repeat(call["groups"] if call["transposed"] else 1)
-    return rearrange(graph, [widest], numbers.reshape(-1, *(1,) * _spatial(call)))
+    """From the elements of a kernel that depends on the input to their channel, where they see no padding."""
+    kernel, groups, window = call["weight"], call["groups"], _window(call)
+    if call["transposed"]:  # (inputs, outputs / groups, ...)
+        flat = reshape(graph, kernel, (groups, kernel.shape[0] // groups, kernel.shape[1], window.taps))
+        taps = reduce(graph, flat, [1], keepdim=False)
+        seen = window.seen_by(np.ones((1, *window.steps), bool), fill=False)
+    else:
+        flat = reshape(graph, kernel, (*kernel.shape[:2], window.taps))
+        taps = reduce(graph, flat, [1], keepdim=False)
+        seen = window.unfold(np.ones((1, 1, *window.size), bool), fill=False)[0]
+    taps = reshape(graph, taps, (taps.size // window.taps, window.taps))
+    linked = link(graph, taps, 1, seen.reshape(window.taps, -1).T)
+    return reshape(graph, linked, (linked.shape[0], *call.shape[-_spatial(call) :]))
 
 
 def _spatial(call: Call) -> int:

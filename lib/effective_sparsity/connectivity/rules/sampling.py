@@ -61,13 +61,16 @@ def _resize(graph: Draft, call: Call) -> Value:
     spatial = len(x.shape) - 2
     for i in range(spatial):
         n = x.shape[2 + i]
+        # Two positions in the other dimensions: of one alone PyTorch takes another path, with a fault.
         units = torch.eye(n, dtype=torch.float64).reshape(1, n, *(n if i == j else 1 for j in range(spatial)))
+        units = units.expand(1, n, *(n if i == j else 2 for j in range(spatial))).contiguous()
         arguments = call.tensors | {name: units}
         if call.tensors.get("output_size") is not None:
-            arguments["output_size"] = [call.shape[2 + j] if i == j else 1 for j in range(spatial)]
+            arguments["output_size"] = [call.shape[2 + j] if i == j else 2 for j in range(spatial)]
         if call.tensors.get("scale_factors") is not None:
             arguments["scale_factors"] = [call["scale_factors"][j] if i == j else 1.0 for j in range(spatial)]
-        weights = call_by_name(call.operation, arguments).reshape(n, -1)
+        weights = call_by_name(call.operation, arguments).movedim(2 + i, 2)
+        weights = weights.reshape(n, call.shape[2 + i], -1)[:, :, 0]
         x = link(graph, x, 2 + i, (weights != 0).T.numpy())
     return x
 
