@@ -26,7 +26,7 @@ from torch import nn
 from effective_sparsity.connectivity import Connectivity
 
 DENSITY = 0.3
-LARGEST_CHECK = 15e6  # weights
+LARGEST_CHECK = 4e6  # weights
 
 
 def torchvision_models():

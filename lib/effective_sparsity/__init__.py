@@ -9,6 +9,7 @@ if TYPE_CHECKING:
         compression_curve,
         effective_masks,
         effective_scores,
+        live_inputs,
         sparsity_report,
     )
     from effective_sparsity.errors import UserError
@@ -19,6 +20,7 @@ __all__ = [
     "compression_curve",
     "effective_masks",
     "effective_scores",
+    "live_inputs",
     "sparsity_report",
 ]
 

@@ -287,6 +287,16 @@ def test_live_arrays_that_do_not_fit_are_refused(live, message):
         es.effective_masks(nn.Linear(2, 2), inputs=(2,), **live)
 
 
+def test_live_inputs_are_those_that_vary_over_samples():
+    samples = np.array([[[0.1, 1.0, 5.0]], [[0.1, 1.2, 9.0]], [[0.1, 1.0, 7.0]]], np.float32)
+    assert es.live_inputs(samples).tolist() == [[False, True, True]]
+    assert es.live_inputs(torch.from_numpy(samples), deviation=0.5).tolist() == [[False, False, True]]
+    with pytest.raises(UserError, match="deviation is -1"):
+        es.live_inputs(samples, deviation=-1)
+    with pytest.raises(UserError, match="give at least one sample"):
+        es.live_inputs(samples[:0])
+
+
 def test_an_operation_that_is_not_understood_conducts_all_if_the_caller_asks():
     class Distance(nn.Module):
         def forward(self, x):
