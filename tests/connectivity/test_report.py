@@ -37,6 +37,14 @@ def test_disconnected_network_has_infinite_effective_compression():
     table = es.sparsity_report(network(), (1, 4, 4), {"4.weight": torch.zeros(2, 8, dtype=torch.bool)})
     assert np.isinf(table["effective_compression"]).all()
     assert (table["effective_sparsity"] == 1).all()
+    assert table.attrs["notes"] == ["the network is disconnected: nothing is left of 4.weight"]
+
+
+def test_weights_that_the_input_never_meets_are_named():
+    model = nn.ModuleDict({"body": nn.Linear(2, 2), "aux": nn.Linear(2, 2)})
+    model.forward = lambda x: model["body"](x)
+    notes = es.sparsity_report(model, (2,)).attrs["notes"]
+    assert notes == ["not counted, because the input never meets them: aux.weight"]
 
 
 def test_masks_are_taken_from_torch_prune_and_from_zeros():

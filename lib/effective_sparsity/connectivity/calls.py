@@ -58,6 +58,11 @@ class Draft:
         self._inputs: list[int] = []
         self._steps: list[Step | WeightedStep] = []
 
+    @property
+    def n_steps(self) -> int:
+        """Number of operations so far."""
+        return len(self._steps)
+
     def input(self, shape: Sequence[int]) -> Value:
         """A further input of the network; all of them come before the first operation."""
         value = self._value(shape)
@@ -169,6 +174,10 @@ class Call:
     def get(self, argument: str, default: Any = None) -> Any:
         """An argument that only some overloads have."""
         return self._values.get(argument, default)
+
+    def leaves(self) -> list[tuple[Any, Any]]:
+        """All arguments, those within lists one by one: as the operation received them, and as values."""
+        return list(zip(leaves(self.tensors), leaves(self._values), strict=True))
 
     def weight(self, argument: str) -> Weight:
         """A constant operand as a factor."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -67,6 +68,7 @@ class Step:
     operator: Operator
     inputs: tuple[int, ...]
     output: int
+    weight: ClassVar[None] = None
 
 
 @dataclass(frozen=True)

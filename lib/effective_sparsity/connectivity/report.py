@@ -49,7 +49,8 @@ def sparsity_report(
         effective_compression (infinite where nothing is left), flops, direct_flops and effective_flops:
         floating point operations for one sample, two per multiplication with a weight, of all weights, of the
         kept and of the active ones. A weight of a convolution counts once per output position, padding
-        included.
+        included. ``attrs["notes"]`` of the table lists, in sentences, weights that the input never meets and
+        operations that were assumed to conduct all, and for a collapsed network the layers that were emptied.
 
     Raises:
         UserError: as for :func:`effective_sparsity.effective_masks`.
@@ -84,4 +85,23 @@ def sparsity_report(
     for kind, left in (("direct", "n_kept"), ("effective", "n_active")):
         table[f"{kind}_sparsity"] = 1 - table[left] / table["n_weights"]
         table[f"{kind}_compression"] = table["n_weights"] / table[left]
+    table.attrs["notes"] = _notes(connectivity, rows)
     return table[_COLUMNS]
+
+
+def _notes(connectivity: Connectivity, rows: list[dict]) -> list[str]:
+    notes = []
+    if connectivity.unreached:
+        names = ", ".join(connectivity.unreached)
+        notes.append(f"not counted, because the input never meets them: {names}")
+    if connectivity.assumed:
+        notes.append(f"assumed to join all inputs to all results: {', '.join(connectivity.assumed)}")
+    if not any(row["n_active"] for row in rows):
+        emptied = [row["layer"] for row in rows if not row["n_kept"]]
+        cause = (
+            f"nothing is left of {', '.join(emptied)}"
+            if emptied
+            else "no layer is empty, but no path is whole"
+        )
+        notes.append(f"the network is disconnected: {cause}")
+    return notes

@@ -11,7 +11,7 @@ computes next to nothing. Constants keep their values: masks and indices are str
 
 import sys
 import weakref
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +20,12 @@ from torch import Tensor, nn
 from torch.func import functional_call, functionalize
 from torch.utils._pytree import tree_leaves, tree_map
 
-from effective_sparsity.connectivity import models
+from effective_sparsity.connectivity import models, rules
 from effective_sparsity.connectivity.calls import Call, Draft, Value, by_name, call_by_name, leaves, replaced
 from effective_sparsity.connectivity.graph import Graph
 from effective_sparsity.connectivity.inputs import Arguments, arguments_of, tensors_of
 from effective_sparsity.connectivity.parameters import Arrangement
-from effective_sparsity.connectivity.rules import interpret, is_constant, reads_values
+from effective_sparsity.connectivity.rules import is_constant, reads_values
 from effective_sparsity.connectivity.rules.basics import numbered, rearrange
 from effective_sparsity.errors import UserError
 
@@ -52,12 +52,25 @@ class Trace:
     assumed: list[str] = field(default_factory=list)
 
 
-def trace(model: nn.Module, inputs, fixed: Collection[str] = (), conservative: bool = False) -> Trace:
+Interpret = Callable[[Draft, Call], list[Value]]
+
+
+def trace(
+    model: nn.Module,
+    inputs,
+    fixed: Collection[str] = (),
+    conservative: bool = False,
+    *,
+    interpret: Interpret | None = None,
+    with_values: bool = False,
+) -> Trace:
     """Runs the model on example inputs and records what its operations mean.
 
     Args:
         model: left exactly as it was; any mode, any device.
         inputs, fixed, conservative: as for :class:`network.Connectivity`.
+        interpret: what an operation means, in the place of :func:`rules.interpret`.
+        with_values: whether operations run on numbers, those of the example or zeros for a shape.
 
     Raises:
         UserError: the model does not run on such inputs, or an operation is not understood.
@@ -66,7 +79,7 @@ def trace(model: nn.Module, inputs, fixed: Collection[str] = (), conservative: b
         parameters = dict(model.named_parameters())
         dtypes = [parameter.dtype for parameter in parameters.values() if parameter.is_floating_point()]
         arguments = arguments_of(inputs, fixed, dtypes[0] if dtypes else torch.get_default_dtype())
-        recorder = _Recorder(Draft(), conservative)
+        recorder = _Recorder(Draft(), conservative, conservative or with_values, interpret)
         names = models.public_names(model)
         state = {name: models.plain(buffer).clone() for name, buffer in model.named_buffers()}
         for name, parameter in parameters.items():
@@ -169,17 +182,22 @@ class _Traced(Tensor):
 class _Recorder:
     """What the traced tensors of one run share."""
 
-    def __init__(self, draft: Draft, conservative: bool):
+    def __init__(self, draft: Draft, conservative: bool, with_values: bool, interpret: Interpret | None):
         self.draft = draft
         self.conservative = conservative
+        self.with_values = with_values
+        self.interpret = interpret or self._interpret
         self.alive: weakref.WeakSet[_Traced] = weakref.WeakSet()
         self.assumed: set[str] = set()
 
     def sample(self, tensor: Tensor) -> Tensor:
-        """What stands for an input: values only if the course of the program may depend on them."""
-        if not self.conservative:
+        """What stands for an input."""
+        if not self.with_values:
             return torch.empty_like(tensor, device="meta")
-        return torch.rand(tensor.shape, dtype=tensor.dtype) if tensor.is_meta else tensor.detach().cpu()
+        return torch.zeros(tensor.shape, dtype=tensor.dtype) if tensor.is_meta else tensor.detach().cpu()
+
+    def _interpret(self, draft: Draft, call: Call) -> list[Value]:
+        return rules.interpret(draft, call, self.assumed if self.conservative else None)
 
     def record(self, operation, arguments: dict[str, Any], args: tuple) -> Any:
         """Runs an operation and appends what it means for paths to the graph."""
@@ -190,7 +208,7 @@ class _Recorder:
             raise UserError(reason)
         result = _execute(call)
         call.results = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
-        understood = interpret(self.draft, call, self.assumed if self.conservative else None)
+        understood = self.interpret(self.draft, call)
         if call.in_place:
             self.overwrite(args[0], understood[0])
             return args[0]

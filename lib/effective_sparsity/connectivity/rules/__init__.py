@@ -45,7 +45,7 @@ def is_constant(call: Call) -> bool:
     return call.name in CONTENT_FREE or not call.activations()
 
 
-def interpret(graph: Draft, call: Call, assumed: set[str] | None) -> list[Value]:
+def interpret(graph: Draft, call: Call, assumed: set[str] | None = None) -> list[Value]:
     """Appends what a call means for paths to the graph; one value per result of the call.
 
     Args:
