@@ -15,8 +15,8 @@ _TARGET = (
     "'timm:create_model(\"resnet18\")'"
 )
 _CHECKPOINT = (
-    "its state: safetensors, a state dict saved by torch (only tensors are loaded), or the index of a sharded "
-    "checkpoint (.index.json)"
+    "its state: safetensors, a state dict saved by torch (only tensors are loaded), or the index of shards "
+    "(.index.json)"
 )
 
 

@@ -102,8 +102,7 @@ def _parsed(target: str) -> tuple[str, list[Any], dict[str, Any]]:
         kwargs = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
     except (SyntaxError, ValueError) as error:
         raise UserError(
-            f"the arguments in {target!r} cannot be read; give numbers, quoted strings, lists, True, False or "
-            "None"
+            f"the arguments in {target!r} cannot be read; give numbers, quoted strings, lists, True or None"
         ) from error
     return name, args, kwargs
 

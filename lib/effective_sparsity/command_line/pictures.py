@@ -51,4 +51,4 @@ def draw_curve(model: nn.Module, inputs, total: pd.Series, path: Path) -> None:
 def _curve(model: nn.Module, inputs, n_weights: int) -> pd.DataFrame:
     names = Connectivity(model, inputs).shapes
     magnitudes = {name: np.abs(weight) for name, weight in weights(model, names).items()}
-    return compression_curve(model, magnitudes, inputs, np.geomspace(1, max(1, n_weights / 2), POINTS))
+    return compression_curve(model, magnitudes, inputs, list(np.geomspace(1, max(1, n_weights / 2), POINTS)))

@@ -106,7 +106,7 @@ class Draft:
 
     def _value(self, shape: Sequence[int]) -> Value:
         self._shapes.append(tuple(shape))
-        return Value(shape, varying=True, number=len(self._shapes) - 1)
+        return Value(tuple(shape), varying=True, number=len(self._shapes) - 1)
 
 
 @dataclass

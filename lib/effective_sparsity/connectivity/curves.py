@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from effective_sparsity.connectivity.network import Connectivity
-from effective_sparsity.connectivity.tensors import given, keys_of
+from effective_sparsity.connectivity.tensors import as_array, given, keys_of
 from effective_sparsity.connectivity.vectors import flatten, unflatten
 from effective_sparsity.errors import UserError
 
@@ -54,7 +54,9 @@ def compression_curve(
     order = connectivity.check(scores)
     ranks = total_order({name: keys_of(score, order) for name, score in scores.items()})
     n = sum(rank.size for rank in ranks.values())
-    effective = np.sort(flatten(connectivity.effective_scores(ranks)))
+    effective = np.sort(
+        flatten({name: as_array(s) for name, s in connectivity.effective_scores(ranks).items()})
+    )
     kept = np.array([n_at_compression(n, c) for c in compressions], int)
     active = n - np.searchsorted(effective, (n - kept + 1).astype(effective.dtype))
     curve = pandas.DataFrame({"compression": compressions, "n_kept": kept, "n_active": active})

@@ -49,6 +49,7 @@ class Operand:
     def raise_to(self, array: np.ndarray, operand: np.ndarray) -> None:
         """Raises an array shaped like the parameter, in place, to the maximum with the operand's elements."""
         if self.view is None:
+            assert self.origin is not None, "an operand is a view or a copy"
             np.maximum.at(array.reshape(-1), self.origin, operand.reshape(-1))
         else:
             target = self.of(array)

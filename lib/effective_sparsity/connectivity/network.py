@@ -216,9 +216,13 @@ class Connectivity:
             raise UserError(f"scores have dtypes {', '.join(sorted(orders))}; use one for all weights")
         order = next(iter(orders.values()))
         for name, score in scores.items():
-            if order.floating and bool(np.any(as_array(score != score))):
+            if order.floating and _holds_nan(score):
                 raise UserError(f"scores of {name!r} hold NaN; rank such weights lowest with -inf")
         return order
+
+
+def _holds_nan(score: Any) -> bool:
+    return bool((score != score).any())
 
 
 def _live(argument: str, live, shapes: Shapes) -> list[np.ndarray | None]:

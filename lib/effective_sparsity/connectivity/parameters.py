@@ -67,7 +67,7 @@ def operand(origin: Arrangement | Entangled | None, shape: tuple[int, ...]) -> O
     moved = origin.of(parameter)
     same_memory = moved.untyped_storage().data_ptr() == parameter.untyped_storage().data_ptr()
     if same_memory and not _overlaps(moved):
-        return Operand(shape, origin.parameter, view=(moved.storage_offset(), tuple(moved.stride())))
+        return Operand(shape, origin.parameter, view=(int(moved.storage_offset()), tuple(moved.stride())))
     numbers = origin.of(torch.arange(prod(origin.shape)).view(origin.shape))
     return Operand(shape, origin.parameter, origin=numbers.flatten().numpy())
 

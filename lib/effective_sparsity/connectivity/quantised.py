@@ -1,6 +1,7 @@
 """Quantised layers of torch.ao as the layers in floating point that they stand for."""
 
 import sys
+from typing import Any
 
 from torch import nn
 
@@ -26,7 +27,7 @@ def _replace(module: nn.Module, prefix: str) -> None:
             _replace(child, f"{prefix}{name}.")
 
 
-def _in_floating_point(name: str, module: nn.Module) -> nn.Module:
+def _in_floating_point(name: str, module: Any) -> nn.Module:
     import torch.ao.nn.quantized as quantized
 
     if isinstance(module, (quantized.Quantize, quantized.DeQuantize)):
@@ -60,7 +61,7 @@ def _in_floating_point(name: str, module: nn.Module) -> nn.Module:
     return _with_weights(layer, module)
 
 
-def _with_weights(layer: nn.Module, quantised: nn.Module) -> nn.Module:
+def _with_weights(layer: Any, quantised: Any) -> nn.Module:
     layer.weight = nn.Parameter(quantised.weight().dequantize(), requires_grad=False)
     bias = quantised.bias()
     layer.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)

@@ -42,5 +42,5 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _run(kernel, a: np.ndarray, b: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     result = np.empty(shape, a.dtype)
     # Numba would compile the kernel once more for arrays that may not be written.
-    kernel(np.require(a, requirements="CW"), np.require(b, requirements="CW"), result)
+    kernel(np.require(a, requirements=["C", "W"]), np.require(b, requirements=["C", "W"]), result)
     return result

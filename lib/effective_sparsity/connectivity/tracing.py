@@ -13,6 +13,7 @@ import sys
 import weakref
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 import torch
@@ -158,7 +159,7 @@ class _Traced(Tensor):
             strides=tensor.stride(),
             storage_offset=tensor.storage_offset(),
             dtype=tensor.dtype,
-            device="cpu",
+            device=torch.device("cpu"),
         )
 
     def __init__(self, tensor: Tensor, value: Value, recorder: "_Recorder"):
@@ -170,13 +171,13 @@ class _Traced(Tensor):
     __torch_function__ = torch._C._disabled_torch_function_impl
 
     @classmethod
-    def __torch_dispatch__(cls, operation, types, args=(), kwargs=None):
-        arguments = by_name(operation, args, kwargs or {})
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        arguments = by_name(func, args, kwargs or {})
         traced = next(leaf for leaf in leaves(arguments) if isinstance(leaf, cls))
         try:
-            return traced.recorder.record(operation, arguments, args)
+            return traced.recorder.record(func, arguments, args)
         except UserError as error:
-            raise UserError(f"{operation} {_whereabouts()}: {error}") from error
+            raise UserError(f"{func} {_whereabouts()}: {error}") from error
 
 
 class _Recorder:
@@ -282,7 +283,7 @@ def _swap(arguments: dict[str, Any], attribute: str) -> dict[str, Any]:
 
 def _whereabouts() -> str:
     """The innermost module on the call stack, and the line in the innermost that is not PyTorch's own."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     modules: list[nn.Module] = []
     line = ""
     while frame is not None:

@@ -86,7 +86,8 @@ def _weights_between(x: np.ndarray, outgoing: np.ndarray) -> np.ndarray:
     stack = x.shape[:-2]
     x, outgoing = x.reshape(x.shape[-2:]), outgoing.reshape(outgoing.shape[-2:])
     rows = pairs(distinct(x.T)[1], distinct(outgoing.T)[1])
-    return product(outgoing[rows].T[None], x[rows][None])[0].reshape(*stack, outgoing.shape[1], x.shape[1])
+    widest = product(outgoing[rows].T[None], x[rows][None])[0]
+    return widest.reshape(*stack, *widest.shape)
 
 
 @dataclass(frozen=True)

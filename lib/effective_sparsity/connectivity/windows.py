@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from itertools import product
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class Window:
         return prod(self.kernel)
 
     def unfold(self, x: np.ndarray, fill: int) -> np.ndarray:
-        """What each tap sees, fill in padding: (items, channels, *size) -> (items, channels, taps, *steps)."""
+        """What each tap sees: (items, channels, *size) to (items, channels, taps, *steps), filled."""
         if self._is_identity():
             return x[:, :, None]
         padded = self._pad(x, fill)
@@ -79,7 +80,7 @@ class Window:
         sizes = zip(self._reach(), self.padding, self.size, strict=True)
         return tuple(max(reach, padding + size) for reach, padding, size in sizes)
 
-    def _interior(self) -> tuple[slice, ...]:
+    def _interior(self) -> tuple[Any, ...]:
         return (..., *(slice(pad, pad + size) for pad, size in zip(self.padding, self.size, strict=True)))
 
     def _pad(self, x: np.ndarray, fill: int) -> np.ndarray:
@@ -96,12 +97,8 @@ class Window:
         """For each tap, in the order of the kernel, the view of the positions that it sees."""
         for tap in product(*map(range, self.kernel)):
             geometry = zip(tap, self.stride, self.dilation, self.steps, strict=True)
-            yield padded[
-                (
-                    ...,
-                    *(
-                        slice(t * dilation, t * dilation + (steps - 1) * stride + 1, stride)
-                        for t, stride, dilation, steps in geometry
-                    ),
-                )
+            spans: list[Any] = [
+                slice(t * dilation, t * dilation + (steps - 1) * stride + 1, stride)
+                for t, stride, dilation, steps in geometry
             ]
+            yield padded[(..., *spans)]

@@ -15,7 +15,8 @@ CONTENT_FREE = names(
 
 # Elementwise; PyTorch tags most such operations as pointwise, but not these in every version.
 ACTIVATIONS = names(
-    """celu elu floor_divide gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu log_sigmoid_forward mish silu
+    """celu elu floor_divide
+    gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu log_sigmoid_forward mish silu
     softplus softshrink threshold"""
 )
 

@@ -167,7 +167,7 @@ def _attention(graph: Draft, call: Call) -> Value:
         sources = tokens[0] if len(tokens) == 1 and tokens[0].shape == shape else unite(graph, tokens, shape)
         terms.append(_attend(graph, sources, _allowed(call, query.shape[-2], key.shape[-2])))
     mask = _mask(call)
-    terms += [reduce(graph, x, [-1]) for x in (query, mask) if varies(x)]
+    terms += [reduce(graph, x, [-1]) for x in (query, mask) if isinstance(x, Value) and x.varying]
     return unite(graph, terms, call.shape)
 
 
