@@ -36,9 +36,10 @@ reference: .venv/complete  ## Run the studies of results/reference and publish t
 test: lint  ## Check the style and run the tests; PYTEST_FLAGS="-k mnist" selects some
 	OMP_NUM_THREADS=1 .venv/bin/pytest -n auto --maxprocesses 4 --dist loadgroup $(PYTEST_FLAGS)
 
-lint: .venv/complete  ## Check the style of the library and of the workflow
+lint: .venv/complete  ## Check the style and the types of the library, and the workflow
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
+	.venv/bin/mypy
 	.venv/bin/snakefmt --check Snakefile rules lib
 	.venv/bin/snakemake --lint
 

@@ -168,10 +168,13 @@ class _Traced(Tensor):
         self.recorder = recorder
         recorder.alive.add(self)
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    # PyTorch types both as methods of any tensor.
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         arguments = by_name(func, args, kwargs or {})
         traced = next(leaf for leaf in leaves(arguments) if isinstance(leaf, cls))
         try:
