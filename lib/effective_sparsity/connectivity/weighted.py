@@ -111,7 +111,7 @@ class Convolution(Weighted):
         return _from_columns(result.reshape(weight.shape[0], -1)[:, kinds], len(x), self.window.steps)
 
     def backward(self, order, outgoing, weight):
-        items, channels = outgoing.shape[:2]
+        items, _ = outgoing.shape[:2]
         columns = _columns(outgoing)
         first, kinds = distinct(columns)
         reached = product(self._matrices(weight).mT, self._grouped(columns[:, first]))

@@ -13,8 +13,8 @@ from effective_sparsity.pruning.ranking import as_compression
 from effective_sparsity.storage import replacing
 
 if TYPE_CHECKING:
-    from effective_sparsity.study.plan import Plan
     from effective_sparsity.networks.recipe import Recipe
+    from effective_sparsity.study.plan import Plan
 
 _RUN = ["study", "architecture", "dataset", "reduced"]
 _LEVEL = ["architecture", "seed", "pruner", "criterion", "target_compression"]
