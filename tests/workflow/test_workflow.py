@@ -75,7 +75,7 @@ def test_curves_have_one_ranking_for_one_shot_pruners_and_one_per_target_for_ite
     assert (curves.effective_compression >= curves.direct_compression).all()
 
 
-@pytest.mark.parametrize("figure", FIGURES)
+@pytest.mark.parametrize("figure", [name for name, figure in FIGURES.items() if not figure.pruners])
 def test_every_figure_is_there_in_every_format(finished, figure):
     for kind in ("pdf", "png", "svg", "csv"):
         assert (finished.results / f"figures/{figure}.{kind}").stat().st_size > 0
