@@ -78,9 +78,18 @@ def sources_of_scores(pruner):
     return files
 
 
+def formatted(files, wildcards):
+    """Paths by kind, with their wildcards filled in.
+
+    Of the connectivity only the content counts: a newer version of its file is of the same network.
+    """
+    files = {kind: path.format(**wildcards) for kind, path in files.items()}
+    return {kind: ancient(path) if kind == "connectivity" else path for kind, path in files.items()}
+
+
 def inputs_of_rank(wildcards):
     """The files that a ranking is made from."""
-    files = {kind: path.format(**wildcards) for kind, path in sources_of_scores(wildcards.pruner).items()}
+    files = formatted(sources_of_scores(wildcards.pruner), wildcards)
     return files | ({"dataset": dataset_of(wildcards)} if PRUNERS[wildcards.pruner].needs_data else {})
 
 
@@ -92,7 +101,7 @@ def sources_of_subnetworks(*pruners):
         for name in expand(pruners, **wildcards):
             stored = {name: RANKING.replace("{pruner}", name)}
             files |= stored if PRUNERS[name].costly else sources_of_scores(name)
-        return {kind: path.format(**wildcards) for kind, path in files.items()}
+        return formatted(files, wildcards)
 
     return sources
 

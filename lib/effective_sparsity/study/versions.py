@@ -11,7 +11,7 @@ from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.study.code import of_function
 
 INITIAL = 1
-CONNECTIVITY = 1
+CONNECTIVITY = 2
 SUBNETWORKS = 3
 TRAINING = 1
 EVALUATION = 2
