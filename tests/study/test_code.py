@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 SCORES = '''
+from functools import partial
 from effective_sparsity.pruning.{module} import by_score
 
 
@@ -41,10 +42,13 @@ PRUNERS["theirs"] = Pruner(theirs)
 PRUNERS["lambda"] = Pruner(lambda inputs: inputs.weights)
 PRUNERS["made"] = Pruner(made(3))
 PRUNERS["lazy"] = _saliency("snip")
+PRUNERS["partial"] = Pruner(partial(theirs))
 PRUNERS["fixed"] = Pruner(theirs, version=4)
 '''
+WITHOUT_VERSION = {"mine", "theirs", "lambda", "made", "lazy", "partial"}
 
-
+# Edits to add to the end of a file.
+EDITS = {".py": "EDITED = 1\n", ".html": "<!-- edited -->\n"}
 STEPS = {"claims": (), "figure": ("figures",), "report": ("report",), "costs": ()}
 
 
@@ -110,33 +114,46 @@ def changed(before: dict, after: dict) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "pruners"),
+    ("file", "old", "new"),
     [
-        ("pruning/pruners.py", '    """Mine."""\n', "    # Another remark.\n\n", set()),
-        ("pruning/pruners.py", "def mine(inputs: Inputs) -> Layers:", "def mine(inputs):", set()),
-        ("pruning/pruners.py", "igq(by_score(inputs", "igq(\n        by_score(inputs", set()),
-        ("pruning/pruners.py", "igq(by_score(inputs", "erk(by_score(inputs", {"mine"}),
-        ("pruning/pruners.py", "HELP = 2", "HELP = 3", {"theirs"}),
-        ("pruning/pruners.py", "inputs: inputs.weights)", "inputs: inputs.initial)", {"lambda"}),
-        ("pruning/pruners.py", "Pruner(made(3))", "Pruner(made(4))", {"made"}),
-        ("pruning/pruners.py", "        return power", "        return -power", {"made"}),
-        ("pruning/pruners.py", "theirs, version=4", "theirs, version=5", {"fixed"}),
-        ("pruning/allocations.py", "1 / rank - 1 / rank.size", "1 / rank", {"mine"}),
-        ("pruning/allocations.py", "sum(rank.shape) / rank", "-rank", set()),
-        ("pruning/orders.py", "best_first] = np.arange(1", "best_first] = np.arange(0", {"mine"}),
-        ("pruning/saliencies.py", "(weight * gradient)", "(weight + gradient)", {"lazy"}),
-        ("pruning/pruners.py", "SNIP_BATCHES = 300", "SNIP_BATCHES = 301", {"lazy"}),
+        ("pruning/pruners.py", '    """Mine."""\n', "    # Another remark.\n\n"),
+        ("pruning/pruners.py", "igq(by_score(inputs", "igq(\n        by_score(inputs"),
+        ("pruning/allocations.py", "1 / rank - 1 / rank.size", "(1 / rank) - (1 / rank.size)"),
+        ("figures/tables.py", "", "EDITED = 1\n"),
     ],
-)  # fmt: skip
-def test_an_edit_of_a_pruner_changes_that_pruner_alone(library, pruners_before, file, old, new, pruners):
+)
+def test_remarks_formatting_and_code_that_no_pruner_imports_rank_nothing_again(
+    library, pruners_before, file, old, new
+):
     library.edit(file, old, new)
-    assert changed(pruners_before, library.pruners()) == pruners
+    assert library.pruners() == pruners_before
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("pruning/pruners.py", "igq(by_score(inputs", "erk(by_score(inputs"),
+        ("pruning/pruners.py", "HELP = 2", "HELP = 3"),
+        ("pruning/pruners.py", "inputs: inputs.weights)", "inputs: inputs.initial)"),
+        ("pruning/pruners.py", "Pruner(made(3))", "Pruner(made(4))"),
+        ("pruning/allocations.py", "1 / rank - 1 / rank.size", "1 / rank"),
+        ("pruning/orders.py", "best_first] = np.arange(1", "best_first] = np.arange(0"),
+        ("pruning/saliencies.py", "(weight * gradient)", "(weight + gradient)"),  # imported when it is called
+    ],
+)
+def test_an_edit_ranks_pruners_without_a_version_again_and_no_other(library, pruners_before, file, old, new):
+    library.edit(file, old, new)
+    assert changed(pruners_before, library.pruners()) == WITHOUT_VERSION
+
+
+def test_another_version_ranks_again(library, pruners_before):
+    library.edit("pruning/pruners.py", "theirs, version=4", "theirs, version=5")
+    assert "fixed" in changed(pruners_before, library.pruners())
 
 
 def test_pruners_that_ship_have_a_version(pruners_before):
-    assert {name for name, version in pruners_before.items() if not isinstance(version, int)} == {
-        "mine", "theirs", "lambda", "made", "lazy",
-    }  # fmt: skip
+    unversioned = {name for name, version in pruners_before.items() if not isinstance(version, int)}
+    assert unversioned == WITHOUT_VERSION
 
 
 def test_versions_of_several_pruners_tell_which_is_whose(original, pruners_before):
@@ -159,18 +176,19 @@ def test_versions_of_several_pruners_tell_which_is_whose(original, pruners_befor
     ],
 )
 def test_an_edit_makes_the_steps_again_that_import_it(library, steps_before, edited, steps):
-    library.edit(edited, "", "\n")
+    library.edit(edited, "", EDITS[Path(edited).suffix])
     assert changed(steps_before, library.steps()) == steps
 
 
-def test_scripts_are_code_and_compiled_or_touched_files_are_not(library, steps_before):
+def test_scripts_are_code_and_remarks_and_compiled_or_touched_files_are_not(library, steps_before):
     compiled = library.folder / "figures/__pycache__/x.pyc"
     compiled.parent.mkdir(exist_ok=True)
     compiled.write_bytes(b"compiled")
     (library.folder / "figures/tables.py").touch()
+    library.edit("figures/tables.py", "", "# A remark.\n")
     assert library.steps() == steps_before
     script = library.scripts / "figure.py"
-    script.write_text(script.read_text() + "\n")
+    script.write_text(script.read_text() + EDITS[".py"])
     assert changed(steps_before, library.steps()) == {"figure"}
 
 

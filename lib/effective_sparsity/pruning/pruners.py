@@ -114,7 +114,7 @@ class Pruner:
         needs_loss: whether it depends on the loss that `snip_loss` chooses.
         control: whether it answers a question about other pruners, and so is never in a study unless named.
         version: stands for its code in the workflow, which ranks again when it changes. Raise it when an edit
-            changes the scores. Without one, any edit of the code counts, see `study.code.of_function`.
+            changes the scores. Without one, its module counts, and what that imports (`study.code`).
     """
 
     scores: Callable[[Inputs], Layers]

@@ -19,7 +19,7 @@ TABLES = 1
 
 
 def of_rankings(pruners: Iterable[str]) -> int | dict[str, int | str]:
-    """What stands for the code of pruners: the version of each, or the digest of its code if it has none.
+    """What stands for the code of pruners: the version of each, or the digest of its module if it has none.
 
     A version that they share stands for all, as it did before each pruner had its own.
     """
