@@ -14,7 +14,7 @@ from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.study import code, versions
 from effective_sparsity.study.config import read_config
 from effective_sparsity.study.include import check_files, with_included
-from effective_sparsity.study.plan import DENSE_FILE, REPLICATE_FOLDER, TRAINED_FILE, Plan
+from effective_sparsity.study.plan import ALL_PRUNERS, DENSE_FILE, REPLICATE_FOLDER, TRAINED_FILE, Plan
 from effective_sparsity.study.progress import progress
 from effective_sparsity.training.execution import Execution
 
@@ -91,6 +91,11 @@ def inputs_of_rank(wildcards):
     """The files that a ranking is made from."""
     files = formatted(sources_of_scores(wildcards.pruner), wildcards)
     return files | ({"dataset": dataset_of(wildcards)} if PRUNERS[wildcards.pruner].needs_data else {})
+
+
+def counted_by(wildcards):
+    """The pruners whose subnetworks a job counts."""
+    return PLAN.counted(wildcards.architecture, int(wildcards.seed), wildcards.pruner)
 
 
 def sources_of_subnetworks(*pruners):

@@ -18,8 +18,11 @@ rule costs:
     params:
         # Not inputs: nothing is run again because its run time is not known any more.
         benchmarks=BENCHMARKS,
-        retraining={
-            f"{architecture}-{seed}": PLAN.retraining_jobs(architecture, seed)
+        jobs={
+            f"{architecture}-{seed}": {
+                "subnetworks": PLAN.counting_jobs(architecture, seed),
+                "retrain": PLAN.retraining_jobs(architecture, seed),
+            }
             for architecture in STUDY.architectures
             for seed in PLAN.seeds(architecture)
         },

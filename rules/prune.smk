@@ -43,7 +43,7 @@ rule rank:
 
 rule subnetworks:
     input:
-        unpack(sources_of_subnetworks("{pruner}")),
+        unpack(lambda wildcards: sources_of_subnetworks(*counted_by(wildcards))(wildcards)),
     output:
         layers=f"{PRUNED}/layers.csv",
         curve=f"{PRUNED}/curve.csv",
@@ -51,17 +51,19 @@ rule subnetworks:
         f"{LOGS}/subnetworks/{{architecture}}-{{seed}}-{{pruner}}.log",
     benchmark:
         f"{BENCHMARKS}/subnetworks/{{architecture}}-{{seed}}-{{pruner}}.tsv"
+    wildcard_constraints:
+        pruner="|".join([*PRUNERS, ALL_PRUNERS]),
     conda:
         "../environment.yml"
     resources:
         **needs("subnetworks"),
     params:
         version=versions.SUBNETWORKS,
-        ranking=ranking_versions("{pruner}"),
+        ranking=lambda wildcards: versions.of_rankings(counted_by(wildcards)),
         subnetworks=lambda wildcards: [
             keys
             for keys in PLAN.subnetworks(wildcards.architecture, int(wildcards.seed))
-            if keys["pruner"] == wildcards.pruner
+            if keys["pruner"] in counted_by(wildcards)
         ],
     script:
         "../workflow_scripts/subnetworks.py"

@@ -6,6 +6,4 @@ from effective_sparsity.study.tables import read_table, write_table
 
 with job_log(snakemake.log[0]):
     subnetworks = read_table(snakemake.input[0])
-    write_table(
-        costs(subnetworks, snakemake.params.benchmarks, snakemake.params.retraining), snakemake.output[0]
-    )
+    write_table(costs(subnetworks, snakemake.params.benchmarks, snakemake.params.jobs), snakemake.output[0])

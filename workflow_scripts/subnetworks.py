@@ -1,5 +1,6 @@
-"""Count the weights of the subnetworks of a pruner at all levels, and along its whole rankings."""
+"""Count the weights of the subnetworks of pruners at all levels, and along their whole rankings."""
 
+from itertools import groupby
 from operator import itemgetter
 
 import pandas as pd
@@ -10,21 +11,27 @@ from effective_sparsity.study.job import job_log
 from effective_sparsity.study.tables import identified, write_table
 
 with job_log(snakemake.log[0]):
-    keys = dict(snakemake.wildcards.items())
-    rankings = Rankings(
-        keys["pruner"], keys["architecture"], int(keys["seed"]), dict(snakemake.input.items())
+    architecture, seed = snakemake.wildcards.architecture, int(snakemake.wildcards.seed)
+    layers, curves = [], []
+    # Level by level: iterative pruners have a ranking for each. Pruners stay in the order of the study.
+    of_study = list(dict.fromkeys(map(itemgetter("pruner"), snakemake.params.subnetworks)))
+    order = sorted(
+        snakemake.params.subnetworks,
+        key=lambda keys: (of_study.index(keys["pruner"]), keys["target_compression"]),
     )
-    layers = []
-    compressions = {}
-    # Level by level: iterative pruners have a ranking for each.
-    for wanted in sorted(snakemake.params.subnetworks, key=itemgetter("target_compression")):
-        level, criterion, compression = wanted["level"], wanted["criterion"], wanted["target_compression"]
-        compressions[level] = compression
-        counts = layer_counts(subnetwork(rankings[level], criterion, compression))
-        layers.append(identified(counts, criterion=criterion, target_compression=compression))
-    curves = [
-        identified(curve(rankings[level]), target_compression=compressions.get(level))
-        for level in rankings.distinct(compressions)
-    ]
-    write_table(identified(pd.concat(layers), **keys), snakemake.output.layers)
-    write_table(identified(pd.concat(curves), **keys), snakemake.output.curve)
+    for pruner, wanted in groupby(order, itemgetter("pruner")):
+        keys = {"architecture": architecture, "seed": seed, "pruner": pruner}
+        rankings = Rankings(pruner, architecture, seed, dict(snakemake.input.items()))
+        compressions = {}
+        for level, criterion, compression in map(
+            itemgetter("level", "criterion", "target_compression"), wanted
+        ):
+            compressions[level] = compression
+            counts = layer_counts(subnetwork(rankings[level], criterion, compression))
+            layers.append(identified(counts, **keys, criterion=criterion, target_compression=compression))
+        curves += [
+            identified(curve(rankings[level]), **keys, target_compression=compressions.get(level))
+            for level in rankings.distinct(compressions)
+        ]
+    write_table(pd.concat(layers), snakemake.output.layers)
+    write_table(pd.concat(curves), snakemake.output.curve)

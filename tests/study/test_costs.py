@@ -4,7 +4,7 @@ import pytest
 from effective_sparsity.study.costs import COLUMNS, costs
 
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
-SNIP_TWICE = {"net-1-0": {"snip": ["snip-1", "snip-2"]}}
+SNIP_TWICE = {"net-1-0": {"retrain": {"snip": ["snip-1", "snip-2"]}}}
 KEYS = {"study": "study", "architecture": "net-1", "dataset": "mnist", "reduced": float("nan")}
 
 
@@ -31,9 +31,14 @@ def test_all_jobs_of_a_pruner_are_added_up(tmp_path):
 def test_a_job_that_all_pruners_share_has_a_row_without_pruner(tmp_path):
     measured(tmp_path, "retrain", "net-1-0-1", 10)
     measured(tmp_path, "retrain", "net-1-0-2", 20)
-    (row,) = costs(subnetworks("snip", "lamp"), tmp_path, {"net-1-0": {"": ["1", "2"]}}).itertuples()
-    assert (row.stage, row.jobs, row.seconds) == ("retrain", 2, 30)
-    assert pd.isna(row.pruner)
+    measured(tmp_path, "subnetworks", "net-1-0-all", 5)
+    measured(tmp_path, "subnetworks", "net-1-0-snip", 99)  # of a plan with a job for each pruner
+    jobs = {"net-1-0": {"subnetworks": {"": ["all"]}, "retrain": {"": ["1", "2"]}}}
+    counting, training = costs(subnetworks("snip", "lamp"), tmp_path, jobs).itertuples()
+    assert (counting.stage, counting.jobs, counting.seconds) == ("subnetworks", 1, 5)
+    assert (training.stage, training.jobs, training.seconds) == ("retrain", 2, 30)
+    assert pd.isna(counting.pruner)
+    assert pd.isna(training.pruner)
 
 
 def test_every_stage_has_its_row(tmp_path):
@@ -41,7 +46,8 @@ def test_every_stage_has_its_row(tmp_path):
     names |= dict.fromkeys(["rank", "subnetworks"], "net-1-0-snip")
     for stage, name in names.items():
         measured(tmp_path, stage, name, 1)
-    table = costs(subnetworks("snip", "snip"), tmp_path, {"net-1-0": {"snip": ["snip-1"]}})
+    jobs = {"net-1-0": {"subnetworks": {"snip": ["snip"]}, "retrain": {"snip": ["snip-1"]}}}
+    table = costs(subnetworks("snip", "snip"), tmp_path, jobs)
     assert list(table.stage) == ["train_dense", "rank", "subnetworks", "retrain", "evaluate"]
     assert table.pruner.notna().sum() == 3
     assert list(table.columns) == COLUMNS

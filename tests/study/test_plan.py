@@ -47,6 +47,17 @@ def test_a_job_can_train_the_subnetworks_of_all_pruners():
     assert two.seconds == pytest.approx(2 * one.seconds)
 
 
+def test_a_job_can_count_the_subnetworks_of_all_pruners():
+    settings = {"dataset": "mnist", "pruners_per_job": "all"}
+    together = plan(architectures={"lenet-300-100": settings})
+    assert together.counting_jobs("lenet-300-100", 0) == {"": ["all"]}
+    assert together.counted("lenet-300-100", 0, "all") == ["snip", "lamp"]
+    assert together.files("{seed}/{pruner}") == ["0/all", "1/all"]
+    assert plan().counting_jobs("lenet-300-100", 0) == {"snip": ["snip"], "lamp": ["lamp"]}
+    both, one = [together.needs("subnetworks", "lenet-300-100", name) for name in ("all", "snip")]
+    assert both.seconds == pytest.approx(2 * one.seconds)
+
+
 def test_every_subnetwork_is_planned_once():
     keys = [tuple(keys.values()) for keys in plan().subnetworks("lenet-300-100", 0)]
     assert len(keys) == len(set(keys)) == 2 * 2 * 3

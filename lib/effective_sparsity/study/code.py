@@ -1,7 +1,7 @@
 """What stands for code in the workflow: a digest of modules, with all that they import from the library.
 
-Only what runs counts: comments, formatting and docstrings do not. Nothing is executed to find out. The versions
-of packages are in a study's provenance.
+Only what runs counts: comments, formatting and docstrings do not. Nothing is executed to find out. The
+versions of packages are in a study's provenance.
 """
 
 import ast

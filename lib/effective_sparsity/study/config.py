@@ -190,7 +190,7 @@ class ArchitectureConfig(_Section):
         None, description="compressions trained in one job; all if not given"
     )
     pruners_per_job: Literal["one", "all"] = Field(
-        "one", description="all: one job trains the subnetworks of all pruners"
+        "one", description="all: one job counts the subnetworks of all pruners, and one trains them"
     )
 
 

@@ -11,7 +11,7 @@ COLUMNS = [
 
 
 def costs(
-    subnetworks: pd.DataFrame, folder: Path | str, retraining: dict[str, dict[str, list[str]]]
+    subnetworks: pd.DataFrame, folder: Path | str, jobs: dict[str, dict[str, dict[str, list[str]]]]
 ) -> pd.DataFrame:
     """Run times of the replicates in `subnetworks`, from the benchmark files in `folder`.
 
@@ -19,8 +19,8 @@ def costs(
         subnetworks: the study's table of that name.
         folder: benchmark files, `<rule>/<architecture>-<seed>[-<pruner or share>].tsv`. One that is missing
             or damaged leaves no row: what a study cost is worth knowing, but not worth running it again.
-        retraining: by replicate (`<architecture>-<seed>`) and pruner, the names of its retraining jobs; the
-            pruner is empty for jobs that several pruners share (see `Plan.retraining_jobs`).
+        jobs: by replicate (`<architecture>-<seed>`), stage ("subnetworks" or "retrain") and pruner, the
+            names of jobs; the pruner is empty for jobs that several share (see `Plan.retraining_jobs`).
 
     Returns:
         One row per stage (train_dense, rank, subnetworks, retrain, evaluate), replicate and pruner (empty
@@ -33,14 +33,15 @@ def costs(
     for replicate, of_replicate in subnetworks.groupby(keys, sort=False, dropna=False):
         where = dict(zip(keys, replicate, strict=True))
         name = f"{where['architecture']}-{where['seed']}"
-        jobs = retraining.get(name, {})
+        stages = jobs.get(name, {})
         rows += _row(where, folder, "train_dense", [name])
         for pruner in of_replicate.pruner.unique():
             of_pruner = where | {"pruner": pruner}
             rows += _row(of_pruner, folder, "rank", [f"{name}-{pruner}"])
-            rows += _row(of_pruner, folder, "subnetworks", [f"{name}-{pruner}"])
-            rows += _row(of_pruner, folder, "retrain", [f"{name}-{job}" for job in jobs.get(pruner, [])])
-        rows += _row(where, folder, "retrain", [f"{name}-{job}" for job in jobs.get("", [])])
+            for stage, names in stages.items():
+                rows += _row(of_pruner, folder, stage, [f"{name}-{job}" for job in names.get(pruner, [])])
+        for stage, names in stages.items():
+            rows += _row(where, folder, stage, [f"{name}-{job}" for job in names.get("", [])])
         rows += _row(where, folder, "evaluate", [name])
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -20,6 +20,8 @@ TRAINED_FILE = f"{REPLICATE_FOLDER}/{{pruner}}/{{criterion}}/c{{level}}.safetens
 
 # Stands for a pruner in the name of a job, of which each pruner has one.
 ANY_PRUNER = "{pruner}"
+# Stands in the place of a pruner where one job counts the subnetworks of all.
+ALL_PRUNERS = "all"
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class Plan:
 
         Args:
             stage: "train_dense", "rank", "subnetworks", "retrain" or "evaluate".
-            pruner: of "rank".
+            pruner: of "rank" and "subnetworks", where it may be `ALL_PRUNERS`.
             share: of "retrain".
         """
         # Of the pruners, SNIP, SNIP-iterative and GraSP pass many samples through the network.
@@ -145,7 +147,8 @@ class Plan:
                 network = self.study.network(architecture)
                 return estimate.ranking(PRUNERS[pruner], network, self._n_levels(architecture))
             case "subnetworks":
-                return estimate.reading(2 * self._n_levels(architecture))
+                n_pruners = max(len(self.counted(architecture, s, pruner)) for s in self.seeds(architecture))
+                return estimate.reading(2 * self._n_levels(architecture) * n_pruners)
             case "retrain" if share:
                 n_networks = len(share.part.criteria) * len(share.levels) * len(share.pruners)
                 return estimate.training(
@@ -196,6 +199,12 @@ class Plan:
             for level, compression in part.levels.items()
         ]
 
+    def counted(self, architecture: str, seed: int, name: str) -> list[str]:
+        """The pruners whose subnetworks are counted by the job of a pruner's name, or of `ALL_PRUNERS`."""
+        if name != ALL_PRUNERS:
+            return [name]
+        return list(dict.fromkeys(keys["pruner"] for keys in self.subnetworks(architecture, seed)))
+
     def levels(self, architecture: str, seed: int, pruner: str) -> dict[str, float]:
         """The levels at which a replicate needs a ranking of `pruner`, its own or to lend its quotas."""
         found: dict[str, float] = {}
@@ -215,9 +224,10 @@ class Plan:
         return [part for part in self.study.parts_of(architecture) if seed in part.seeds]
 
     def files(self, pattern: str, trained: bool = False) -> list[str]:
-        """The files of `pattern` for all replicates; its wildcards: architecture, seed and perhaps pruner.
+        """The files of `pattern` for all replicates.
 
         Args:
+            pattern: wildcards are architecture, seed and perhaps pruner, for the jobs that count subnetworks.
             trained: only those of replicates in which something is trained.
         """
         return [
@@ -228,10 +238,17 @@ class Plan:
             or self.trains_dense(architecture, seed)
             or self.subnetworks(architecture, seed, trained=True)
             for file in dict.fromkeys(
-                pattern.format(architecture=architecture, seed=seed, pruner=keys["pruner"])
-                for keys in self.subnetworks(architecture, seed)
+                pattern.format(architecture=architecture, seed=seed, pruner=name)
+                for names in self.counting_jobs(architecture, seed).values()
+                for name in names
             )
         ]
+
+    def counting_jobs(self, architecture: str, seed: int) -> dict[str, list[str]]:
+        """Names of the jobs that count the subnetworks of a replicate by pruner, as `retraining_jobs`."""
+        if self.study.architectures[architecture].pruners_per_job == "all":
+            return {"": [ALL_PRUNERS]}
+        return {pruner: [pruner] for pruner in self.counted(architecture, seed, ALL_PRUNERS)}
 
     def retraining_jobs(self, architecture: str, seed: int) -> dict[str, list[str]]:
         """Names of the retraining jobs of a replicate by pruner; empty for jobs that pruners share."""
