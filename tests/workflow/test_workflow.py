@@ -225,6 +225,18 @@ def test_another_level_ranks_only_iterative_pruners_again(copy):
     assert plan["train_dense"] == 0
 
 
+def test_one_job_for_all_pruners_counts_what_a_job_for_each_does(finished, copy):
+    copy.config["architectures"]["lenet-300-100"]["pruners_per_job"] = "all"
+    plan = copy.planned()
+    assert plan["subnetworks"] == plan["retrain_lenet-300-100_1"] == 1
+    assert plan["rank"] == plan["train_dense"] == 0
+    copy.succeed("results/tiny/tables/costs.csv")
+    for name in ("layers.csv", "curves.csv"):
+        assert copy.tables()[name] == finished.tables()[name]
+    costs = pd.read_csv(copy.results / "tables/costs.csv")
+    assert costs[costs.stage.isin(["subnetworks", "retrain"])].pruner.isna().all()
+
+
 def test_a_further_job_of_levels_leaves_those_of_one_shot_pruners_alone(fresh):
     fresh.config |= {"pruners": ["random-uniform"], "compressions": [10, 2000]}
     fresh.config["architectures"]["lenet-300-100"] |= {"steps": 2, "levels_per_job": 1}
