@@ -44,6 +44,8 @@ def costs(tables: Tables) -> tuple[Figure, pd.DataFrame]:
 
 
 def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
+    import seaborn  # takes a second
+
     axes = part.subplots()
     pruners = in_order(data.pruner)
     log_axes(axes, x=log_limits(data.low, data.high))
@@ -51,8 +53,8 @@ def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
     axes.set_ylim(len(pruners) - 0.5, -0.5)
     data = data.assign(y=data.pruner.map(pruners.index))
     axes.hlines(data.y, data.low, data.high, color=data.stage.map(COLORS), linewidth=0.7)
-    for stage, rows in data.groupby("stage"):
-        axes.scatter(rows.seconds, rows.y, color=COLORS[stage], marker=MARKERS[stage], zorder=2)
-    axes.set_xlabel("Seconds")
+    looks = {"palette": COLORS, "markers": MARKERS, "legend": False}
+    seaborn.scatterplot(data, x="seconds", y="y", hue="stage", style="stage", ax=axes, **looks)
+    axes.set(xlabel="Seconds", ylabel="")
     drawn = [stage for stage in STAGES if (data.stage == stage).any()]
     return [entry(STAGES[s], linestyle="", color=COLORS[s], marker=MARKERS[s]) for s in drawn]
