@@ -5,6 +5,7 @@ from importlib import import_module
 # Where each public name lives; imported at first use, because importing torch takes seconds.
 _HOMES = {
     "UserError": "errors",
+    "compact": "compaction",
     "compression_curve": "connectivity",
     "effective_masks": "connectivity",
     "effective_scores": "connectivity",

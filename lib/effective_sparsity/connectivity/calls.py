@@ -59,6 +59,11 @@ class Draft:
         self._shapes = [self.input.shape]
         self._steps: list[Step] = []
 
+    @property
+    def n_steps(self) -> int:
+        """Number of operations so far."""
+        return len(self._steps)
+
     def emit(
         self, operator: Operator, inputs: Sequence[Value], shape: Sequence[int], weight: Value | None = None
     ) -> Value:
@@ -121,6 +126,10 @@ class Call:
     def values(self) -> list[Value]:
         """All traced operands, in order."""
         return [leaf for leaf in tree_leaves(list(self._values.values())) if isinstance(leaf, Value)]
+
+    def leaves(self) -> list[tuple[Any, Any]]:
+        """All arguments, those within lists one by one: as the operation received them, and as values."""
+        return list(zip(tree_leaves(self.tensors), tree_leaves(self._values), strict=True))
 
     def activations(self) -> list[Value]:
         """The operands that depend on the input, in order."""

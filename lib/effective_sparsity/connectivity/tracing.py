@@ -10,7 +10,7 @@ import contextlib
 import operator
 import sys
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -26,12 +26,18 @@ from effective_sparsity.connectivity.rules import rearrange
 from effective_sparsity.errors import UserError
 
 
-def trace(model: nn.Module, input_shape: Sequence[int]) -> tuple[Graph, dict[str, str]]:
+Interpret = Callable[[Draft, Call], list[Value]]
+
+
+def trace(
+    model: nn.Module, input_shape: Sequence[int], interpret: Interpret = interpret
+) -> tuple[Graph, dict[str, str]]:
     """Runs the model on one sample and records what its operations mean.
 
     Args:
         model: left exactly as it was; any mode, any device.
         input_shape: shape of one sample, without the batch.
+        interpret: appends what a call means to the graph; called for every operation on traced tensors.
 
     Returns:
         The graph, and the name of each parameter that reaches its layer mixed with others -> the operation
@@ -48,7 +54,7 @@ def trace(model: nn.Module, input_shape: Sequence[int]) -> tuple[Graph, dict[str
     parameters = dict(model.named_parameters())
     like = next((p for p in parameters.values() if p.is_floating_point()), torch.empty(0))
     sample = torch.zeros((1, *input_shape), dtype=like.dtype, device=like.device)
-    recorder = _Recorder(Draft(sample.shape))
+    recorder = _Recorder(Draft(sample.shape), interpret)
     state: dict[str, Tensor] = {name: buffer.clone() for name, buffer in model.named_buffers()}
     for name, parameter in parameters.items():
         value = Value(parameter.shape, varying=False, origin=Arrangement(name, tuple(parameter.shape)))
@@ -123,7 +129,7 @@ class _Traced(Tensor):
         results = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
         call = Call(operation, tensors, _swap(arguments, "value"), results)
         try:
-            values = interpret(traced.recorder.draft, call)
+            values = traced.recorder.interpret(traced.recorder.draft, call)
             if call.in_place:
                 traced.recorder.overwrite(args[0], values[0])
                 return args[0]
@@ -139,8 +145,9 @@ class _Traced(Tensor):
 class _Recorder:
     """What the traced tensors of one run share."""
 
-    def __init__(self, draft: Draft):
+    def __init__(self, draft: Draft, interpret: Interpret):
         self.draft = draft
+        self.interpret = interpret
         self.alive = weakref.WeakSet()
 
     def overwrite(self, target: Tensor, value: Value) -> None:

@@ -1,0 +1,25 @@
+"""Models without the trimmings of pruning: every weight an ordinary parameter."""
+
+import copy
+
+from torch import Tensor, nn
+from torch.nn.utils import parametrize, prune
+
+
+def plain_copy(model: nn.Module) -> nn.Module:
+    """A copy of a model in which masks of ``torch.nn.utils.prune`` and parametrizations are applied for good."""
+    computed = {
+        id(value): value.detach().clone()
+        for module in model.modules()
+        for value in vars(module).values()
+        if isinstance(value, Tensor) and not value.is_leaf  # cannot be copied
+    }
+    plain = copy.deepcopy(model, computed)
+    for module in plain.modules():
+        for hook in list(module._forward_pre_hooks.values()):
+            if isinstance(hook, prune.BasePruningMethod):
+                prune.remove(module, hook._tensor_name)
+        if parametrize.is_parametrized(module):
+            for name in list(module.parametrizations):
+                parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+    return plain
