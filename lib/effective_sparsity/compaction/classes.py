@@ -52,7 +52,7 @@ class Classes:
     def fixed(self) -> np.ndarray:
         """For each number that stands for a class, whether it is fixed."""
         marks = np.zeros(len(self), bool)
-        marks[[root for root in self._reasons]] = True
+        marks[list(self._reasons)] = True
         return marks
 
     def _find(self, unit: int) -> int:

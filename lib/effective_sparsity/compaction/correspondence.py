@@ -1,11 +1,11 @@
 """Whether a narrower network does, step by step, what the model does on the units that are kept.
 
-The forward() of a model may compute with widths: views to a fixed size, slices, constants made from a shape. So
-the narrowed model is traced as well, and its operations are held against those of the model: the same operations
-on the same operands, and elements that move to where their counterparts move.
+The forward() of a model may compute with widths: views to a fixed size, slices, constants made from a shape.
+So the narrowed model is traced as well, and its operations are held against those of the model: the same
+operations on the same operands, and elements that move to where their counterparts move.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
@@ -38,7 +38,7 @@ class Correspondence:
     def __init__(self, plan: Plan, narrow: Recording):
         self._plan, self._narrow = plan, narrow
         self._numbers = {0: 0}  # of a value of the model -> of its counterpart; not for values now constant
-        self._mapped: dict[int, int] = {}  # the result of a layer that got a bias map -> the sum of both
+        self._sums: dict[int, int] = {}  # the result of a layer that got a bias map -> the sum of both
         self._new_maps = {
             name
             for name, shift in plan.shifts.items()
@@ -56,15 +56,14 @@ class Correspondence:
                 return recorded
         if len(calls) > len(others):
             return calls[len(others)]
-        outputs = [self._numbers.get(value) for value in self._plan.recording.graph.outputs]
-        same_end = [value for value in outputs if value is not None] == list(self._narrow.graph.outputs)
+        same_end = self._mapped(self._plan.recording.graph.outputs) == self._narrow.graph.outputs
         return None if len(calls) == len(others) and same_end else calls[-1]
 
     def _is_counterpart(self, recorded: Recorded) -> bool:
-        """False for what was put in: constants, and bias maps, whose result stands for that of their layer."""
+        """False for what was put in: constants, and bias maps, whose sum stands for the layer's result."""
         name = recorded.module
         if name in self._new_maps and recorded.call.name == "add":
-            self._mapped[recorded.inputs[0]] = recorded.outputs[0]
+            self._sums[recorded.inputs[0]] = recorded.outputs[0]
             return False
         return self._plan.runs(name)
 
@@ -72,18 +71,24 @@ class Correspondence:
         return bool(recorded.outputs) and self._plan.discarded.issuperset(recorded.outputs)
 
     def _corresponds(self, recorded: Recorded, other: Recorded) -> bool:
-        inputs = [self._numbers[value] for value in recorded.inputs if value in self._numbers]
-        if tuple(inputs) != other.inputs:
-            return False
-        if not inputs:  # a constant is left of it, or it was one: compared where it meets activations
-            return True
-        if len(recorded.steps) != len(other.steps) or not self._same_arguments(recorded, other):
-            return False
-        for step, counterpart in zip(recorded.steps, other.steps, strict=True):
-            self._numbers[step.output] = self._mapped.get(counterpart.output, counterpart.output)
-            if not self._same_step(step, counterpart):
+        counterparts = iter(other.steps)
+        for step in recorded.steps:
+            inputs = self._mapped(step.inputs)
+            if not inputs:  # of constants alone: it has no counterpart
+                continue
+            counterpart = next(counterparts, None)
+            if counterpart is None or inputs != counterpart.inputs or not self._same_step(step, counterpart):
                 return False
-        return True
+            result = counterpart.output
+            self._numbers[step.output] = self._sums.get(result, result)
+        if next(counterparts, None) is not None or self._mapped(recorded.inputs) != other.inputs:
+            return False
+        # What has become a constant is compared where it meets activations.
+        return not other.inputs or self._same_arguments(recorded, other)
+
+    def _mapped(self, values: Sequence[int]) -> tuple[int, ...]:
+        """The counterparts of values, without those that are constants now."""
+        return tuple(self._numbers[value] for value in values if value in self._numbers)
 
     def _same_arguments(self, recorded: Recorded, other: Recorded) -> bool:
         """Numbers, and constants that are not parameters of a layer that was narrowed."""

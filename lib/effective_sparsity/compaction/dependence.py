@@ -6,6 +6,7 @@ import numpy as np
 
 from effective_sparsity.connectivity.graph import Graph, Step
 from effective_sparsity.connectivity.orders import Order
+from effective_sparsity.connectivity.weighted import Weighted
 
 _ORDER = Order.of("bool")
 
@@ -55,14 +56,15 @@ class Dependence:
             if step.output in replaced or not beyond.any():
                 continue
             reached = step.operator.backward(_ORDER, beyond, *self._weight(step))
-            for value, reach in zip(step.inputs, reached if step.weight is None else [reached], strict=True):
+            widths: list[np.ndarray] = [reached] if isinstance(step.operator, Weighted) else list(reached)
+            for value, reach in zip(step.inputs, widths, strict=True):
                 np.maximum(matters[value], reach, out=matters[value])
         return [matter.astype(bool) for matter in matters]
 
     def _weight(self, step: Step) -> list[np.ndarray]:
         if step.weight is None:
             return []
-        mask = self._masks.get(step.weight.parameter)
+        mask = self._masks.get(step.weight.parameter or "")
         if mask is None:
             return [_ORDER.full(step.weight.shape, _ORDER.always)]
         return [step.weight.of(mask.view(np.int8))]

@@ -1,7 +1,7 @@
 """The layers that compaction narrows, and those that it puts in."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +12,8 @@ TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 UNITWISE = (nn.BatchNorm2d, nn.PReLU)  # batch norms of all dimensions share one forward()
 
 
-class _WithBiasMap(nn.Module):
-    """A convolution with a bias for each position, so for one input size."""
+class WithBiasMap(nn.Module):
+    """Base of convolutions with a bias for each position, so for one input size."""
 
     bias_map: Tensor
 
@@ -21,19 +21,23 @@ class _WithBiasMap(nn.Module):
         return super().forward(x) + self.bias_map
 
 
-class BiasMapConv1d(_WithBiasMap, nn.Conv1d):
+class BiasMapConv1d(WithBiasMap, nn.Conv1d):
     """A convolution whose bias map has shape (outputs, length)."""
 
 
-class BiasMapConv2d(_WithBiasMap, nn.Conv2d):
+class BiasMapConv2d(WithBiasMap, nn.Conv2d):
     """A convolution whose bias map has shape (outputs, height, width)."""
 
 
-class BiasMapConv3d(_WithBiasMap, nn.Conv3d):
+class BiasMapConv3d(WithBiasMap, nn.Conv3d):
     """A convolution whose bias map has shape (outputs, depth, height, width)."""
 
 
-BIAS_MAPS: dict[type, type] = {nn.Conv1d: BiasMapConv1d, nn.Conv2d: BiasMapConv2d, nn.Conv3d: BiasMapConv3d}
+BIAS_MAPS: dict[type, type[WithBiasMap]] = {
+    nn.Conv1d: BiasMapConv1d,
+    nn.Conv2d: BiasMapConv2d,
+    nn.Conv3d: BiasMapConv3d,
+}
 
 
 class Constant(nn.Module):
@@ -55,20 +59,22 @@ class Constant(nn.Module):
 
 
 def computes_as(layer: nn.Module, *kinds: type[nn.Module]) -> bool:
-    """Whether a layer computes as one of these classes does: it is one, or a subclass with the same forward."""
+    """Whether a layer is of one of these classes, or of a subclass with the same forward()."""
     return any(type(layer).forward is kind.forward for kind in kinds)
 
 
-def is_kernel_layer(layer: nn.Module) -> bool:
+KernelLayer = nn.Linear | nn.modules.conv._ConvNd
+
+
+def is_kernel_layer(layer: nn.Module) -> TypeGuard[KernelLayer]:
     """Whether a layer is a linear layer or convolution that can be narrowed."""
     return computes_as(layer, nn.Linear, *CONVOLUTIONS, *TRANSPOSED, *BIAS_MAPS.values())
 
 
-def widths(layer: nn.Module) -> tuple[int, int, int]:
+def widths(layer: KernelLayer) -> tuple[int, int, int]:
     """Numbers of inputs, outputs and groups of a linear layer or convolution."""
     if isinstance(layer, nn.Linear):
         return layer.in_features, layer.out_features, 1
-    assert isinstance(layer, nn.modules.conv._ConvNd)
     return layer.in_channels, layer.out_channels, layer.groups
 
 

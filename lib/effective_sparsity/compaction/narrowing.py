@@ -1,13 +1,19 @@
 """The compacted network: a copy of the model with narrower layers."""
 
 import copy
-from collections.abc import Mapping
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from effective_sparsity.compaction.layers import BIAS_MAPS, TRANSPOSED, Constant
+from effective_sparsity.compaction.layers import (
+    BIAS_MAPS,
+    TRANSPOSED,
+    Constant,
+    KernelLayer,
+    WithBiasMap,
+    is_kernel_layer,
+)
 from effective_sparsity.compaction.plan import Plan
 from effective_sparsity.compaction.units import Kernel
 
@@ -24,7 +30,7 @@ def narrowed(model: nn.Module, plan: Plan) -> nn.Module:
             compact.set_submodule(name, _constant(module, plan, plan.constant_layers[name]))
         elif name in plan.idle_layers:
             compact.set_submodule(name, nn.Identity())
-        elif kernel is not None:
+        elif kernel is not None and is_kernel_layer(module):
             _narrow_kernel_layer(module, plan, kernel, sliced)
             if name in plan.shifts:
                 shift = plan.shifts[name][torch.from_numpy(plan.keeps(kernel.outputs))]
@@ -57,7 +63,7 @@ def n_groups(inputs: np.ndarray, groups: int) -> int:
 
 
 def _narrow_kernel_layer(
-    module: nn.Module, plan: Plan, kernel: Kernel, sliced: dict[int, nn.Parameter]
+    module: KernelLayer, plan: Plan, kernel: Kernel, sliced: dict[int, nn.Parameter]
 ) -> None:
     inputs, outputs = plan.keeps(kernel.inputs), plan.keeps(kernel.outputs)
     weight = module.weight
@@ -70,9 +76,10 @@ def _narrow_kernel_layer(
     else:
         module.in_channels, module.out_channels = int(inputs.sum()), int(outputs.sum())
         module.groups = n_groups(inputs, kernel.groups)
-    for name in ("bias", "bias_map"):
-        if getattr(module, name, None) is not None:
-            _slice(module, name, outputs)
+    if module.bias is not None:
+        _slice(module, "bias", outputs)
+    if isinstance(module, WithBiasMap):
+        _slice(module, "bias_map", outputs)
 
 
 def _narrow_unitwise_layer(module: nn.Module, kept: np.ndarray) -> None:
@@ -80,22 +87,19 @@ def _narrow_unitwise_layer(module: nn.Module, kept: np.ndarray) -> None:
         if tensor.numel() > 1:
             _slice(module, name, kept)
     if isinstance(module, nn.PReLU):
-        module.num_parameters = int(kept.sum()) if module.num_parameters > 1 else 1
-    else:
+        module.num_parameters = int(kept.sum())
+    elif isinstance(module, nn.modules.batchnorm._BatchNorm):
         module.num_features = int(kept.sum())
 
 
 def _slice(module: nn.Module, name: str, kept: np.ndarray) -> None:
     tensor = getattr(module, name)
     narrow = tensor.detach()[torch.from_numpy(kept).to(tensor.device)].clone()
-    setattr(
-        module,
-        name,
-        nn.Parameter(narrow, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else narrow,
-    )
+    is_parameter = isinstance(tensor, nn.Parameter)
+    setattr(module, name, nn.Parameter(narrow, tensor.requires_grad) if is_parameter else narrow)
 
 
-def _shifted(module: nn.Module, shift: Tensor) -> nn.Module:
+def _shifted(module: KernelLayer, shift: Tensor) -> nn.Module:
     """A layer with a shift of its results, of shape (outputs,) or (outputs, *positions)."""
     shift = shift.to(module.weight)
     with torch.no_grad():
@@ -103,17 +107,18 @@ def _shifted(module: nn.Module, shift: Tensor) -> nn.Module:
             if module.bias is None:
                 module.bias = nn.Parameter(torch.zeros_like(shift))
             module.bias += shift
-        elif hasattr(module, "bias_map"):
+        elif isinstance(module, WithBiasMap):
             module.bias_map += shift
         else:
-            module = _with_bias_map(module)
-            module.register_buffer("bias_map", shift)
+            return _with_bias_map(module, shift)
     return module
 
 
-def _with_bias_map(module: nn.Module) -> nn.Module:
-    shifted = BIAS_MAPS[type(module)].__new__(BIAS_MAPS[type(module)])
+def _with_bias_map(module: nn.Module, shift: Tensor) -> WithBiasMap:
+    kind = BIAS_MAPS[type(module)]
+    shifted = kind.__new__(kind)
     shifted.__dict__.update(module.__dict__)
+    shifted.register_buffer("bias_map", shift)
     return shifted
 
 

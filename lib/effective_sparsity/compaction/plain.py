@@ -7,7 +7,7 @@ from torch.nn.utils import parametrize, prune
 
 
 def plain_copy(model: nn.Module) -> nn.Module:
-    """A copy of a model in which masks of ``torch.nn.utils.prune`` and parametrizations are applied for good."""
+    """A copy of a model in which masks of torch.nn.utils.prune and parametrizations are applied for good."""
     computed = {
         id(value): value.detach().clone()
         for module in model.modules()
@@ -20,6 +20,6 @@ def plain_copy(model: nn.Module) -> nn.Module:
             if isinstance(hook, prune.BasePruningMethod):
                 prune.remove(module, hook._tensor_name)
         if parametrize.is_parametrized(module):
-            for name in list(module.parametrizations):
+            for name in [name for name, _ in module.get_submodule("parametrizations").named_children()]:
                 parametrize.remove_parametrizations(module, name, leave_parametrized=True)
     return plain

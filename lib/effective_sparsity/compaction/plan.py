@@ -154,8 +154,9 @@ class Plan:
             self.shifts[name] = bias
             return False
         takes_map = {*BIAS_MAPS, *BIAS_MAPS.values()}
-        if self.constants == "fold" and len(uses) == 1 and type(self.modules[name]) in takes_map:
-            self.shifts[name] = shifts[0].values
+        single = shifts[0] if len(uses) == 1 else None
+        if self.constants == "fold" and single is not None and type(self.modules[name]) in takes_map:
+            self.shifts[name] = single.values
             return False
         uneven = self._uneven(cut, uses)
         return self.classes.fix(kernel.inputs[uneven], f"their constants differ between positions of {name}")

@@ -1,8 +1,8 @@
 """A traced run of a model: its graph, and each operation with the numbers that it met.
 
-The graph of `connectivity` follows the paper's convention that norms and softmax act unit by unit. They do mix
-units through their statistics, so a unit that no path reaches may still change. Here they count as what they
-are, and "does not depend on the input" then holds for the function, not for the convention.
+The graph of `connectivity` follows the paper's convention that norms and softmax act unit by unit. They do
+mix units through their statistics, so a unit that no path reaches may still change. Here they count as what
+they are: "does not depend on the input" then holds for the function.
 """
 
 from collections.abc import Sequence
@@ -142,7 +142,7 @@ class _Recorder:
 
 
 def record(model: nn.Module, input_shape: Sequence[int]) -> Recording:
-    """Runs the model in evaluation mode on one sample of zeros; a run that breaks off is recorded up to there."""
+    """Runs the model in evaluation mode on one sample of zeros; a run that fails is recorded up to there."""
     recorder = _Recorder(model)
     try:
         graph, entangled = trace(model, input_shape, recorder)

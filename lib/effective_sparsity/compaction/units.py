@@ -81,8 +81,8 @@ class Propagation:
 
     def fix(self, values: Sequence[int], reason: str) -> bool:
         """Keeps all units of values; whether any of them was not fixed before."""
-        found = [self.units[value] for value in values]
-        return any([self.classes.fix(units.ids, reason) for units in found if units is not None])
+        found = [units.ids for value in values if (units := self.units[value]) is not None]
+        return self.classes.fix(np.concatenate(found), reason) if found else False
 
     def elementwise(self, recorded: Recorded, step: Step) -> None:
         rank = len(self._shapes[step.output])
@@ -145,12 +145,11 @@ class Propagation:
 
     def pooling(self, recorded: Recorded, step: Step) -> None:
         operator, units = step.operator, self.units[step.inputs[0]]
-        pooled = len(
-            operator.steps if isinstance(operator, operators.AdaptivePooling) else operator.window.size
-        )
+        assert isinstance(operator, operators.AdaptivePooling | operators.Pooling)
+        steps = operator.window.steps if isinstance(operator, operators.Pooling) else operator.steps
         if units is None:
             return
-        if units.dim >= len(self._shapes[step.output]) - pooled:
+        if units.dim >= len(self._shapes[step.output]) - len(steps):
             self.classes.fix(units.ids, f"{recorded} mixes them")
             return
         self.units[step.output] = units
@@ -203,14 +202,17 @@ class Propagation:
 
     def _kernel(self, recorded: Recorded, step: Step) -> Kernel | None:
         """The kernel of a layer that is narrowed; None for other uses of weights."""
-        layer, name = self._modules[recorded.module], step.weight.parameter if step.weight else None
-        if name is None or not is_kernel_layer(layer) or self._first_names.get(id(layer.weight)) != name:
+        layer, weight = self._modules[recorded.module], step.weight
+        if weight is None or weight.parameter is None or not is_kernel_layer(layer):
+            return None
+        name = weight.parameter
+        if self._first_names.get(id(layer.weight)) != name:
             return None
         bias = layer.bias
         if bias is not None and self._owners[id(bias)] != 1:
             return None
         inputs, outputs, groups = widths(layer)
-        if isinstance(layer, nn.Linear) and step.weight.shape != (inputs, outputs):
+        if isinstance(layer, nn.Linear) and weight.shape != (inputs, outputs):
             return None
         if name not in self.kernels:
             self.kernels[name] = Kernel(groups, self.classes.new(inputs), self.classes.new(outputs))

@@ -25,7 +25,6 @@ from effective_sparsity.connectivity.parameters import Arrangement
 from effective_sparsity.connectivity.rules import rearrange
 from effective_sparsity.errors import UserError
 
-
 Interpret = Callable[[Draft, Call], list[Value]]
 
 
