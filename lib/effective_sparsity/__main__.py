@@ -1,4 +1,4 @@
-"""The command line: effective-sparsity measure, effective-sparsity prune."""
+"""The command line: effective-sparsity measure, prune, compact."""
 
 import argparse
 import importlib
@@ -56,7 +56,23 @@ def _parser() -> argparse.ArgumentParser:
         "--output", type=Path, required=True, help="safetensors file to write the pruned checkpoint to"
     )
 
-    for command in (measure, prune):
+    compact = commands.add_parser(
+        "compact", help="remove what is dead: a smaller model that computes the same"
+    )
+    compact.set_defaults(command=_compact)
+    compact.add_argument(
+        "--masks", type=Path, help="safetensors file of masks; default: the weights that are not zero"
+    )
+    compact.add_argument(
+        "--constants",
+        choices=("fold", "keep", "train"),
+        default="fold",
+        help="of units that biases alone feed: into biases or bias maps; into biases only; kept for training",
+    )
+    compact.add_argument("--output", type=Path, required=True, help="torch.export file (.pt2) to write")
+    compact.add_argument("--onnx", type=Path, help="also write the model to this ONNX file")
+
+    for command in (measure, prune, compact):
         command.add_argument("model", help=_TARGET)
         command.add_argument(
             "--checkpoint", type=Path, help="its state: safetensors, or a state dict saved by torch"
@@ -85,15 +101,18 @@ def _measure(options: argparse.Namespace) -> None:
     from effective_sparsity.connectivity import sparsity_report
 
     model = _load(options.model, options.checkpoint)
-    masks = None
-    if options.masks:
-        masks = {name: mask.bool() for name, mask in _tensors(options.masks).items()}
-    table = sparsity_report(model, options.input_shape, masks)
+    table = sparsity_report(model, options.input_shape, _masks(options.masks))
     if options.csv:
         table.to_csv(options.csv, index=False)
     if options.json:
         table.to_json(options.json, orient="records", indent=2)
     _print(table)
+
+
+def _compact(options: argparse.Namespace) -> None:
+    from effective_sparsity.compaction.command import run
+
+    run(options, _load(options.model, options.checkpoint), _masks(options.masks))
 
 
 def _prune(options: argparse.Namespace) -> None:
@@ -221,6 +240,10 @@ def _tensors(path: Path) -> dict:
     ):
         raise UserError(f"{path} holds more than tensors by name; save model.state_dict() itself")
     return tensors
+
+
+def _masks(path: Path | None) -> dict | None:
+    return {name: mask.bool() for name, mask in _tensors(path).items()} if path else None
 
 
 def _print(table) -> None:

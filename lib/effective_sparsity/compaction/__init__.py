@@ -31,5 +31,7 @@ random inputs in float64 (`verification`).
 """
 
 from effective_sparsity.compaction.compacting import Compaction, compact, compaction
+from effective_sparsity.compaction.onnx import save_onnx
+from effective_sparsity.compaction.sparse_file import load_sparse, save_sparse
 
-__all__ = ["Compaction", "compact", "compaction"]
+__all__ = ["Compaction", "compact", "compaction", "load_sparse", "save_onnx", "save_sparse"]

@@ -84,7 +84,7 @@ class Correspondence:
         if next(counterparts, None) is not None or self._mapped(recorded.inputs) != other.inputs:
             return False
         # What has become a constant is compared where it meets activations.
-        return not other.inputs or self._same_arguments(recorded, other)
+        return not (other.inputs and other.outputs) or self._same_arguments(recorded, other)
 
     def _mapped(self, values: Sequence[int]) -> tuple[int, ...]:
         """The counterparts of values, without those that are constants now."""

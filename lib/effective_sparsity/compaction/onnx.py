@@ -4,21 +4,28 @@ import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from effective_sparsity.errors import UserError
 from effective_sparsity.storage import replacing
 
+# A value in a sparse initializer has an index of 8 bytes beside it.
+_INDEX_BYTES = 8
 
-def save_onnx(model: nn.Module, input_shape: Sequence[int], path: Path | str) -> None:
+
+def save_onnx(model: nn.Module, input_shape: Sequence[int], path: Path | str, sparse: bool = False) -> None:
     """Writes a model, in evaluation mode, as an ONNX file for any batch size, atomically.
 
     Args:
         model: such as `compact` returns.
         input_shape: shape of one sample without the batch.
         path: of the file.
+        sparse: store weights as sparse initializers where that takes less space. The runtime makes them dense
+            when it loads the file, so this changes neither results nor speed.
 
     Raises:
         UserError: onnx and onnxscript are missing, or the model cannot be exported.
@@ -53,5 +60,27 @@ def save_onnx(model: nn.Module, input_shape: Sequence[int], path: Path | str) ->
         logger.setLevel(level)
         for module, mode in training.items():
             module.training = mode
+    proto = program.model_proto
+    if sparse:
+        _make_sparse(proto.graph)
     with replacing(path) as temporary:
-        onnx.save(program.model_proto, temporary)
+        onnx.save(proto, temporary)
+
+
+def _make_sparse(graph: Any) -> None:
+    """Moves initializers of an ONNX graph to its sparse initializers where that takes less space."""
+    from onnx import helper, numpy_helper
+
+    for tensor in list(graph.initializer):
+        values = numpy_helper.to_array(tensor)
+        places = np.flatnonzero(values)
+        if (
+            values.ndim == 0
+            or len(places) * (values.itemsize + _INDEX_BYTES) >= values.nbytes
+            or not len(places)
+        ):
+            continue
+        kept = numpy_helper.from_array(values.reshape(-1)[places], tensor.name)
+        indices = numpy_helper.from_array(places.astype(np.int64), f"{tensor.name}_indices")
+        graph.initializer.remove(tensor)
+        graph.sparse_initializer.append(helper.make_sparse_tensor(kept, indices, list(values.shape)))

@@ -217,11 +217,11 @@ class Plan:
         """Values that only layers use that become constants."""
         needed = set(self.recording.graph.outputs)
         for recorded in reversed(self.recording.calls):
-            results = set(recorded.outputs)
-            if recorded.module not in constant_layers and results & needed:
-                needed.update(recorded.inputs)
-            elif recorded.module in constant_layers and results & needed:
-                needed.update(results)
+            if recorded.module in constant_layers:
+                continue
+            for step in reversed(recorded.steps):
+                if step.output in needed:
+                    needed.update(step.inputs)
         return set(range(len(self.recording.graph.shapes))) - needed
 
     def _idle_layers(self) -> set[str]:

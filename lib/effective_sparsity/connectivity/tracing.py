@@ -7,6 +7,7 @@ through views into pure ones. torch.export reads the same operations, but takes 
 """
 
 import contextlib
+import itertools
 import operator
 import sys
 import weakref
@@ -115,7 +116,7 @@ class _Traced(Tensor):
         self.tensor = tensor
         self.value = value
         self.recorder = recorder
-        recorder.alive.add(self)
+        recorder.alive[next(recorder.serials)] = self
 
     __torch_function__ = torch._C._disabled_torch_function_impl
 
@@ -147,7 +148,8 @@ class _Recorder:
     def __init__(self, draft: Draft, interpret: Interpret):
         self.draft = draft
         self.interpret = interpret
-        self.alive = weakref.WeakSet()
+        self.alive: weakref.WeakValueDictionary[int, _Traced] = weakref.WeakValueDictionary()
+        self.serials = itertools.count()  # one run of a model overwrites in the order of the next
 
     def overwrite(self, target: Tensor, value: Value) -> None:
         """Gives a tensor a new value in place, and all others their share that look at the same memory.
@@ -158,7 +160,7 @@ class _Recorder:
         if not isinstance(target, _Traced):
             raise UserError("it writes into a constant in place")
         memory = target.tensor.untyped_storage()
-        for other in list(self.alive):
+        for other in list(self.alive.values()):
             if other is not target and other.tensor.untyped_storage().data_ptr() == memory.data_ptr():
                 other.value = self._overlay(other, target.tensor, value)
         target.value = value
