@@ -7,7 +7,7 @@ subnetwork, appended to FOLDER/compaction.csv (or training.csv); those that are 
 again. SNIP sees noise instead of images, and ResNet-50 is pruned at 64x64 pixels and compacted at 224x224.
 
 Times are CPU seconds of one thread, the minimum over up to five repetitions, fewer if they are long. PyTorch
-and ONNX Runtime compute in float32. A batch of 64 takes ResNet-50 too long on two cores; it has batch 1 alone.
+and ONNX Runtime compute in float32. ResNet-50 takes too long for a batch of 64 on two cores.
 Bytes are those of the tensors; "sparse" stores a weight as a bit mask and its values where that is smaller.
 """
 

@@ -20,6 +20,17 @@ def plain_copy(model: nn.Module) -> nn.Module:
             if isinstance(hook, prune.BasePruningMethod):
                 prune.remove(module, hook._tensor_name)
         if parametrize.is_parametrized(module):
-            for name in [name for name, _ in module.get_submodule("parametrizations").named_children()]:
-                parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+            _bake(module)
     return plain
+
+
+def _bake(module: nn.Module) -> None:
+    # Not remove_parametrizations, which takes attributes from a class that the original shares.
+    values = {
+        name: getattr(module, name).detach()
+        for name, _ in module.get_submodule("parametrizations").named_children()
+    }
+    module.__class__ = parametrize.type_before_parametrizations(module)
+    del module._modules["parametrizations"]
+    for name, value in values.items():
+        module.register_parameter(name, nn.Parameter(value))

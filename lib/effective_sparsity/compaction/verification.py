@@ -24,7 +24,11 @@ def verify(model: nn.Module, small: nn.Module, plan: Plan, input_shape: Sequence
     """
     random = torch.Generator().manual_seed(0)
     x = torch.randn(_BATCH, *input_shape, generator=random, dtype=torch.float64)
-    expected, results = _run(model, x, plan)
+    try:
+        expected, results = _run(model, x, plan)
+    except (AssertionError, RuntimeError):  # such as a program that was exported for one sample
+        x = x[:1]
+        expected, results = _run(model, x, plan)
     found, small_results = _run(small, x, plan)
     if len(expected) == len(found) and all(map(_close, expected, found)):
         return

@@ -1,13 +1,16 @@
 """A table of sparsity, compression and cost per layer."""
 
+import warnings
 from collections.abc import Mapping, Sequence
-from math import prod
+from math import nan, prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from effective_sparsity.connectivity import weighted
 from effective_sparsity.connectivity.network import Connectivity
 from effective_sparsity.connectivity.tensors import as_array, given
+from effective_sparsity.errors import UserError
 
 if TYPE_CHECKING:
     import pandas
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
     from effective_sparsity.connectivity.tensors import Given
 
-_COUNTS = ("n_weights", "n_kept", "n_active", "flops", "direct_flops", "effective_flops")
+_COUNTS = ("n_weights", "n_kept", "n_active", "flops", "direct_flops", "effective_flops", "compact_flops")
 _COLUMNS = [
     "layer",
     "shape",
@@ -29,6 +32,13 @@ _COLUMNS = [
     "flops",
     "direct_flops",
     "effective_flops",
+    "live_inputs",
+    "live_outputs",
+    "parameters",
+    "compact_parameters",
+    "compact_flops",
+    "bytes",
+    "compact_bytes",
 ]
 _PRUNED = "_orig"  # torch.nn.utils.prune keeps the weight in weight_orig and the mask in weight_mask
 
@@ -50,7 +60,10 @@ def sparsity_report(
         effective_compression (infinite where nothing is left), flops, direct_flops and effective_flops:
         floating point operations for one sample, two per multiplication with a weight, of all weights, of the
         kept and of the active ones. A weight of a convolution counts once per output position, padding
-        included.
+        included. live_inputs and live_outputs are the units with an active weight on that side of the layer;
+        parameters, bytes, compact_parameters, compact_flops and compact_bytes count what the layer has, and
+        what `effective_sparsity.compact` leaves of it (NaN if the model cannot be compacted). In the total
+        they count the whole model, and bytes its buffers too.
 
     Raises:
         UserError: as for :func:`effective_sparsity.effective_masks`.
@@ -63,6 +76,9 @@ def sparsity_report(
     kept = dense | {name: as_array(mask) for name, mask in masks.items()}
     active = connectivity.effective_masks(kept)
     flops = [connectivity.flops(subnetwork) for subnetwork in (dense, kept, active)]
+    live = live_units(connectivity, active)
+    pruned = not all(mask.all() for mask in active.values())
+    small = _compacted(model, masks, input_shape) if pruned else model
     rows = [
         {
             "layer": name,
@@ -73,19 +89,85 @@ def sparsity_report(
             "flops": flops[0][name],
             "direct_flops": flops[1][name],
             "effective_flops": flops[2][name],
+            "compact_flops": flops[0][name] / prod(shape) * _n_elements(small, name),
+            "live_inputs": live[name][0],
+            "live_outputs": live[name][1],
+            **_sizes(_layer(model, name), ""),
+            **_sizes(_layer(small, name), "compact_"),
         }
         for name, shape in connectivity.shapes.items()
     ]
     total = {
         "layer": "total",
         "shape": (),
-        **{column: sum(row[column] for row in rows) for column in _COUNTS},
+        **{column: sum(row[column] for row in rows) for column in (*_COUNTS, "live_inputs", "live_outputs")},
+        **_sizes(model, ""),
+        **_sizes(small, "compact_"),
     }
     table = pandas.DataFrame([*rows, total])
     for kind, left in (("direct", "n_kept"), ("effective", "n_active")):
         table[f"{kind}_sparsity"] = 1 - table[left] / table["n_weights"]
         table[f"{kind}_compression"] = table["n_weights"] / table[left]
     return table[_COLUMNS]
+
+
+def live_units(connectivity: Connectivity, active: "Mapping[str, Given]") -> dict[str, tuple[int, int]]:
+    """How many inputs and outputs of each weight have an active weight; the most, if it has several uses."""
+    found = dict.fromkeys(connectivity.shapes, (0, 0))
+    for step in connectivity._graph.steps:
+        if step.weight is None or step.weight.parameter is None:
+            continue
+        mask, operator = step.weight.of(as_array(active[step.weight.parameter])), step.operator
+        if isinstance(operator, weighted.Convolution | weighted.TransposedConvolution):
+            rows = mask.reshape(operator.groups, mask.shape[0] // operator.groups, mask.shape[1], -1).any(3)
+            units = int(rows.any(1).sum()), int(rows.any(2).sum())  # of the second dimension, of the first
+        else:
+            units = int(mask.any(-1).sum()), int(mask.any(-2).sum())  # of the rows, of the columns
+        if isinstance(operator, weighted.TransposedConvolution | weighted.WeightTimesActivation):
+            units = units[1], units[0]
+        inputs, outputs = found[step.weight.parameter]
+        found[step.weight.parameter] = max(inputs, units[0]), max(outputs, units[1])
+    return found
+
+
+def _compacted(
+    model: "nn.Module", masks: "Mapping[str, Given]", input_shape: Sequence[int]
+) -> "nn.Module | None":
+    from effective_sparsity.compaction import compact
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that no path is left can be read off the table
+            return compact(model, masks, input_shape)
+    except UserError:
+        return None
+
+
+def _layer(model: "nn.Module | None", parameter: str) -> "nn.Module | None":
+    """The layer of a parameter; an empty one if it is gone, None if there is no model."""
+    from torch import nn
+
+    try:
+        return model and model.get_submodule(parameter.rpartition(".")[0])
+    except AttributeError:
+        return nn.Identity()
+
+
+def _n_elements(model: "nn.Module | None", parameter: str) -> float:
+    weight = getattr(_layer(model, parameter), parameter.rpartition(".")[2].removesuffix(_PRUNED), None)
+    return nan if model is None else 0 if weight is None else weight.numel()
+
+
+def _sizes(module: "nn.Module | None", prefix: str) -> dict[str, float]:
+    """Parameters, and bytes of all tensors."""
+    if module is None:
+        return {f"{prefix}parameters": nan, f"{prefix}bytes": nan}
+    parameters = list(module.parameters())
+    tensors = [*parameters, *module.buffers()]
+    return {
+        f"{prefix}parameters": sum(parameter.numel() for parameter in parameters),
+        f"{prefix}bytes": sum(tensor.nbytes for tensor in tensors),
+    }
 
 
 def _masks_of(model: "nn.Module", connectivity: Connectivity) -> "dict[str, Given]":
