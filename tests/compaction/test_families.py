@@ -10,19 +10,19 @@ from torchvision.models import (
     densenet,
     efficientnet,
     get_model,
-    googlenet,
-    inception,
-    mnasnet,
     mobilenetv2,
     mobilenetv3,
     regnet,
     resnet,
     shufflenetv2,
-    squeezenet,
     swin_transformer,
     vgg,
     vision_transformer,
 )
+from torchvision.models.googlenet import GoogLeNet
+from torchvision.models.inception import Inception3
+from torchvision.models.mnasnet import MNASNet
+from torchvision.models.squeezenet import SqueezeNet
 
 from effective_sparsity.compaction import compact
 from effective_sparsity.networks.prunable import KERNEL_LAYERS
@@ -77,16 +77,14 @@ FAMILIES = {
     "regnet": (_regnet, 16),
     "convnext": (_convnext, 16),
     "shufflenet": (lambda: shufflenetv2.ShuffleNetV2([1, 2, 1], [8, 16, 16, 16, 16], 5), 32),
-    "googlenet": (lambda: googlenet.GoogLeNet(5, init_weights=False), 32),
-    "inception": (lambda: inception.Inception3(5, init_weights=False), 75),
-    "squeezenet": (lambda: squeezenet.SqueezeNet("1_1", 5), 32),
-    "mnasnet": (lambda: mnasnet.MNASNet(0.1, 5), 32),
+    "googlenet": (lambda: GoogLeNet(5, init_weights=False), 32),
+    "inception": (lambda: Inception3(5, init_weights=False), 75),
+    "squeezenet": (lambda: SqueezeNet("1_1", 5), 32),
+    "mnasnet": (lambda: MNASNet(0.1, 5), 32),
     "vit": (_vit, 16),
     "swin": (_swin, 16),
     "swin_v2": (lambda: _swin(swin_transformer.SwinTransformerBlockV2), 16),
 }
-# The classifier of torchvision's VGG has 120 million weights.
-HIDDEN = 32
 
 
 def assert_compacts_exactly(model, shape, density):
@@ -125,7 +123,7 @@ def assert_compacts_exactly(model, shape, density):
 def test_torchvision(family, density):
     build, size = FAMILIES[family]
     model = build()
-    if family == "vgg":
+    if family == "vgg":  # whose classifier has 120 million weights
         model.classifier = nn.Sequential(nn.Linear(16 * 49, 32), nn.ReLU(), nn.Dropout(), nn.Linear(32, 5))
     assert_compacts_exactly(model, (3, size, size), density)
 

@@ -1,6 +1,7 @@
 """What depends on the input, and what the outputs depend on, element by element."""
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -55,8 +56,8 @@ class Dependence:
             beyond = matters[step.output]
             if step.output in replaced or not beyond.any():
                 continue
-            reached = step.operator.backward(_ORDER, beyond, *self._weight(step))
-            widths: list[np.ndarray] = [reached] if isinstance(step.operator, Weighted) else list(reached)
+            reached: Any = step.operator.backward(_ORDER, beyond, *self._weight(step))
+            widths = [reached] if isinstance(step.operator, Weighted) else reached
             for value, reach in zip(step.inputs, widths, strict=True):
                 np.maximum(matters[value], reach, out=matters[value])
         return [matter.astype(bool) for matter in matters]

@@ -60,6 +60,7 @@ def save_onnx(model: nn.Module, input_shape: Sequence[int], path: Path | str, sp
         logger.setLevel(level)
         for module, mode in training.items():
             module.training = mode
+    assert program is not None  # as it is without dynamo
     proto = program.model_proto
     if sparse:
         _make_sparse(proto.graph)

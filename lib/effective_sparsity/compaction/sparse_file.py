@@ -22,7 +22,8 @@ def save_sparse(state: Mapping[str, Tensor], path: Path | str) -> None:
     `load_sparse` reads it. A sparse tensor takes one bit per element, and the bytes of its values that are
     not zero: with float32, less than dense storage from a sparsity of 1/32 on.
     """
-    stored, shapes = {}, {}
+    stored: dict[str, Tensor] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     for name, tensor in state.items():
         tensor = tensor.detach().cpu().contiguous()
         places = tensor.reshape(-1) != 0

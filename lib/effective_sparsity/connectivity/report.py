@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from math import nan, prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -77,9 +77,9 @@ def sparsity_report(
     active = connectivity.effective_masks(kept)
     flops = [connectivity.flops(subnetwork) for subnetwork in (dense, kept, active)]
     live = live_units(connectivity, active)
-    pruned = not all(mask.all() for mask in active.values())
+    pruned = not all(as_array(mask).all() for mask in active.values())
     small = _compacted(model, masks, input_shape) if pruned else model
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "layer": name,
             "shape": shape,
@@ -117,9 +117,10 @@ def live_units(connectivity: Connectivity, active: "Mapping[str, Given]") -> dic
     for step in connectivity._graph.steps:
         if step.weight is None or step.weight.parameter is None:
             continue
-        mask, operator = step.weight.of(as_array(active[step.weight.parameter])), step.operator
+        mask: np.ndarray = step.weight.of(as_array(active[step.weight.parameter]))
+        operator = step.operator
         if isinstance(operator, weighted.Convolution | weighted.TransposedConvolution):
-            rows = mask.reshape(operator.groups, mask.shape[0] // operator.groups, mask.shape[1], -1).any(3)
+            rows = np.any(mask.reshape(operator.groups, -1, mask.shape[1], prod(mask.shape[2:])), axis=3)
             units = int(rows.any(1).sum()), int(rows.any(2).sum())  # of the second dimension, of the first
         else:
             units = int(mask.any(-1).sum()), int(mask.any(-2).sum())  # of the rows, of the columns
@@ -172,7 +173,7 @@ def _sizes(module: "nn.Module | None", prefix: str) -> dict[str, float]:
 
 def _masks_of(model: "nn.Module", connectivity: Connectivity) -> "dict[str, Given]":
     buffers = dict(model.named_buffers())
-    masks = {}
+    masks: dict[str, Given] = {}
     for name, parameter in model.named_parameters():
         if name in connectivity.shapes:
             buffer = buffers.get(name.removesuffix(_PRUNED) + "_mask") if name.endswith(_PRUNED) else None
