@@ -25,6 +25,7 @@ from torchvision.models.mnasnet import MNASNet
 from torchvision.models.squeezenet import SqueezeNet
 
 from effective_sparsity.compaction import compact
+from effective_sparsity.connectivity import Connectivity
 from effective_sparsity.networks.prunable import KERNEL_LAYERS
 from effective_sparsity.networks.registry import NETWORKS
 
@@ -97,11 +98,7 @@ def assert_compacts_exactly(model, shape, density):
         elif isinstance(module, KERNEL_LAYERS) and module.bias is not None:
             nn.init.normal_(module.bias)
     model = model.double().eval()
-    masks = {
-        name: torch.rand_like(parameter) < density
-        for name, parameter in model.named_parameters()
-        if name.endswith("weight") and parameter.ndim > 1
-    }
+    masks = {name: torch.rand(size) < density for name, size in Connectivity(model, shape).shapes.items()}
     small = compact(model, masks, shape)
     masked = copy.deepcopy(model)
     x = torch.randn(2, *shape, dtype=torch.float64)
