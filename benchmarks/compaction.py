@@ -6,8 +6,8 @@ Each network is pruned without training to direct compressions of 10, 100 and 1,
 subnetwork, appended to FOLDER/compaction.csv (or training.csv); those that are there already are not measured
 again. SNIP sees noise instead of images, and ResNet-50 is pruned at 64x64 pixels and compacted at 224x224.
 
-Times are CPU seconds of one thread, the minimum over up to five repetitions, fewer if they are long. PyTorch
-and ONNX Runtime compute in float32.
+Times are CPU milliseconds of one thread, the least of up to five repetitions, fewer if they are long; the
+masked and the compacted network take turns. PyTorch and ONNX Runtime compute in float32.
 Bytes are those of the tensors; "sparse" stores a weight as a bit mask and its values where that is smaller.
 """
 
@@ -16,9 +16,12 @@ import csv
 import math
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import onnxruntime
 import torch
 import torchvision
@@ -59,44 +62,55 @@ def network_of(name: str) -> Network:
     )
 
 
-def seconds(function, warm_up=True) -> float:
-    if warm_up:
+def seconds(*functions: Callable[[], object]) -> list[float]:
+    """The least CPU time of each function; they are called in turn, after a call of each to warm up."""
+    for function in functions:
         function()
-    times = []
-    while len(times) < REPETITIONS and sum(times) < ENOUGH:
-        start = time.process_time()
-        function()
-        times.append(time.process_time() - start)
-    return min(times)
+    times: list[list[float]] = [[] for _ in functions]
+    while len(times[0]) < REPETITIONS and sum(map(sum, times)) < ENOUGH * len(functions):
+        for function, measured in zip(functions, times, strict=True):
+            start = time.process_time()
+            function()
+            measured.append(time.process_time() - start)
+    return [min(measured) for measured in times]
 
 
-def cost(model: nn.Module, shape, batches, folder: Path) -> dict:
-    """Size, operations and milliseconds of a model."""
-    model = model.eval()
-    tensors = model.state_dict()
+def size(model: nn.Module, shape) -> dict:
+    """Parameters, floating point operations of a sample, and bytes."""
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
         model(torch.zeros(1, *shape))
-    numbers = {
+    tensors = model.state_dict().values()
+    return {
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "flops": counter.get_total_flops(),
-        "bytes": sum(tensor.nbytes for tensor in tensors.values()),
-        "sparse_bytes": sum(sparse_bytes(tensor) for tensor in tensors.values()),
+        "bytes": sum(tensor.nbytes for tensor in tensors),
+        "sparse_bytes": sum(map(sparse_bytes, tensors)),
     }
-    file = folder / "model.onnx"
+
+
+def session_of(model: nn.Module, shape, file: Path) -> onnxruntime.InferenceSession:
     save_onnx(model, shape, file)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(file, options)
-    for batch in batches:
-        x = torch.randn(batch, *shape)
-        feed = {session.get_inputs()[0].name: x.numpy()} if session.get_inputs() else {}
-        with torch.inference_mode():
-            numbers[f"pytorch_ms_{batch}"] = 1000 * seconds(lambda x=x: model(x), batch == 1)
-        numbers[f"onnxruntime_ms_{batch}"] = 1000 * seconds(
-            lambda feed=feed: session.run(None, feed), batch == 1
-        )
-    return numbers
+    return onnxruntime.InferenceSession(file, options)
+
+
+def run_session(session: onnxruntime.InferenceSession, x: np.ndarray) -> None:
+    session.run(None, {given.name: x for given in session.get_inputs()})
+
+
+def latencies(models: dict[str, nn.Module], sessions: dict, shape, batch: int) -> dict:
+    """Milliseconds of a batch in both engines, by the names of the models."""
+    x = torch.randn(batch, *shape)
+    with torch.inference_mode():
+        eager = seconds(*(partial(model, x) for model in models.values()))
+    runtime = seconds(*(partial(run_session, session, x.numpy()) for session in sessions.values()))
+    return {
+        f"{engine}_ms_{batch}_{name}": 1000 * least
+        for engine, times in (("pytorch", eager), ("onnxruntime", runtime))
+        for name, least in zip(models, times, strict=True)
+    }
 
 
 def sparse_bytes(tensor: torch.Tensor) -> int:
@@ -104,21 +118,21 @@ def sparse_bytes(tensor: torch.Tensor) -> int:
     return min(tensor.nbytes, stored)
 
 
-def step_seconds(model: nn.Module, masks, shape, batch: int, classes: int) -> float:
+def training_step(model: nn.Module, masks, shape, batch: int, classes: int) -> Callable[[], None]:
     """A step of SGD with the gradients of pruned weights set to zero."""
     model.train()
     x, labels = torch.randn(batch, *shape), torch.randint(classes, (batch,))
     pairs = [(model.get_parameter(name), mask.float()) for name, mask in masks.items()]
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
 
-    def step():
+    def step() -> None:
         optimizer.zero_grad()
         nn.functional.cross_entropy(model(x), labels).backward()
         for weight, mask in pairs:
             weight.grad.mul_(mask)
         optimizer.step()
 
-    return seconds(step)
+    return step
 
 
 def subnetworks(name: str, pruners, done):
@@ -144,26 +158,31 @@ def subnetworks(name: str, pruners, done):
 
 def inference(name: str, done, folder: Path):
     shape = (3, 224, 224) if name == "resnet-50" else NETWORKS[name].input_shape
-    before = None
+    session = None
     for row, model, masks in subnetworks(name, INFERENCE, done):
-        if before is None:
-            before = cost(model, shape, BATCHES[name], folder)
-        with torch.no_grad():
-            for weight, mask in masks.items():
-                model.get_parameter(weight).mul_(mask)
+        apply(masks, model.eval())
+        session = session or session_of(model, shape, folder / "before.onnx")  # zeros take as long as others
         active = sum(int(mask.sum()) for mask in effective_masks(model, masks, shape).values())
         n_weights = sum(mask.numel() for mask in masks.values())
         start = time.process_time()
-        small = compaction(model, masks, shape).model
+        small = compaction(model, masks, shape).model.eval()
         row |= {
             "effective_compression": n_weights / active if active else math.inf,
             "compaction_seconds": time.process_time() - start,
-            "masked_sparse_bytes": sum(sparse_bytes(tensor) for tensor in model.state_dict().values()),
         }
-        row |= {f"{key}_before": value for key, value in before.items() if key != "sparse_bytes"}
-        yield row | {
-            f"{key}_after": value for key, value in cost(small, shape, BATCHES[name], folder).items()
-        }
+        models = {"before": model, "after": small}
+        sessions = {"before": session, "after": session_of(small, shape, folder / "after.onnx")}
+        for label, network in models.items():
+            row |= {f"{key}_{label}": value for key, value in size(network, shape).items()}
+        for batch in BATCHES[name]:
+            row |= latencies(models, sessions, shape, batch)
+        yield row
+
+
+def apply(masks, model: nn.Module) -> None:
+    with torch.no_grad():
+        for weight, mask in masks.items():
+            model.get_parameter(weight).mul_(mask)
 
 
 def training(name: str, done, folder: Path):
@@ -171,11 +190,11 @@ def training(name: str, done, folder: Path):
     for row, model, masks in subnetworks(name, TRAINING, done):
         result = compaction(model, masks, network.input_shape, constants="train")
         batch = TRAINING_BATCH[name]
-        with torch.no_grad():
-            for weight, mask in masks.items():
-                model.get_parameter(weight).mul_(mask)
-        dense = step_seconds(model, masks, network.input_shape, batch, network.classes)
-        small = step_seconds(result.model, result.masks, network.input_shape, batch, network.classes)
+        apply(masks, model)
+        settings = network.input_shape, batch, network.classes
+        dense, small = seconds(
+            training_step(model, masks, *settings), training_step(result.model, result.masks, *settings)
+        )
         yield row | {
             "batch": batch,
             "parameters_before": sum(p.numel() for p in model.parameters()),

@@ -23,7 +23,9 @@ ROWS = {
 def gather(folder: Path, name: str) -> pd.DataFrame:
     """The rows of all networks, written to one table."""
     tables = [pd.read_csv(path) for path in sorted((folder / ".work").glob(f"*/{name}.csv"))]
-    table = pd.concat(tables, ignore_index=True) if tables else pd.read_csv(folder / f"{name}.csv")
+    if not tables:
+        return pd.DataFrame()
+    table = pd.concat(tables, ignore_index=True)
     places = {network: place for place, network in enumerate(NETWORKS)}
     table = table.sort_values("network", key=lambda names: names.map(places), kind="stable")
     table.to_csv(folder / f"{name}.csv", index=False)
@@ -58,40 +60,69 @@ def draw(table: pd.DataFrame) -> plt.Figure:
 
 
 def number(value: float) -> str:
-    return "all" if value == float("inf") else f"{value:,.3g}" if value < 1000 else f"{value:,.0f}"
+    return "infinite" if value == float("inf") else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def per_cent(row: dict, quantity: str) -> str:
+    return f"{100 * row[f'{quantity}_after'] / row[f'{quantity}_before']:.3g} %"
+
+
+def speedup(row: dict, engine: str) -> str:
+    if not row["parameters_after"]:
+        return "constant"
+    keys = [f"{engine}_ms_{batch}" for batch in (1, 64)]
+    return ", ".join(f"{row[f'{key}_before'] / row[f'{key}_after']:.2f}" for key in keys)
+
+
+def print_table(headings: list[str], rows: list[list[str]]) -> None:
+    for cells in (headings, ["---"] * len(headings), *rows):
+        print("| " + " | ".join(cells) + " |")
+    print()
 
 
 def print_tables(table: pd.DataFrame, steps: pd.DataFrame) -> None:
-    print(
-        "| network | pruner | direct | effective | parameters | MFLOPs | MB | PyTorch 1, 64 | ONNX RT 1, 64 |"
+    print_table(
+        [
+            "",
+            "pruner",
+            "direct",
+            "effective",
+            "parameters",
+            "FLOPs",
+            "sparse file",
+            "PyTorch",
+            "ONNX Runtime",
+        ],
+        [
+            [
+                NETWORKS[row["network"]],
+                look(row["pruner"]).label,
+                number(row["direct_compression"]),
+                number(row["effective_compression"]),
+                per_cent(row, "parameters"),
+                per_cent(row, "flops"),
+                f"{row['sparse_bytes_before'] / 1e6:.2g} to {row['sparse_bytes_after'] / 1e6:.2g} MB",
+                speedup(row, "pytorch"),
+                speedup(row, "onnxruntime"),
+            ]
+            for row in table.to_dict("records")
+        ],
     )
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    for row in table.to_dict("records"):
-        ratios = {
-            engine: " / ".join(
-                ""
-                if pd.isna(row[f"{engine}_ms_{b}_after"])
-                else f"{row[f'{engine}_ms_{b}_before'] / row[f'{engine}_ms_{b}_after']:.3g}"
-                for b in (1, 64)
-            )
-            for engine in ("pytorch", "onnxruntime")
-        }
-        print(
-            f"| {NETWORKS[row['network']]} | {look(row['pruner']).label} | {number(row['direct_compression'])} "
-            f"| {number(row['effective_compression'])} | {row['parameters_before']:,} > {row['parameters_after']:,} "
-            f"| {row['flops_before'] / 1e6:.3g} > {row['flops_after'] / 1e6:.3g} "
-            f"| {row['bytes_before'] / 1e6:.3g}, {row['masked_sparse_bytes'] / 1e6:.3g} > {row['sparse_bytes_after'] / 1e6:.3g} "
-            f"| {ratios['pytorch']} | {ratios['onnxruntime']} |"
-        )
-    print()
-    print("| network, batch | pruner | direct | parameters | masked (ms) | compacted (ms) | ratio |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    for row in steps.to_dict("records"):
-        print(
-            f"| {NETWORKS[row['network']]}, {row['batch']} | {look(row['pruner']).label} | {number(row['direct_compression'])} "
-            f"| {row['parameters_before']:,} > {row['parameters_after']:,} | {row['masked_ms']:.0f} "
-            f"| {row['compacted_ms']:.0f} | {row['ratio']:.2f} |"
-        )
+    print_table(
+        ["", "pruner", "direct", "parameters", "masked (ms)", "compacted (ms)", "ratio"],
+        [
+            [
+                f"{NETWORKS[row['network']]}, batch {row['batch']}",
+                look(row["pruner"]).label,
+                number(row["direct_compression"]),
+                per_cent(row, "parameters"),
+                f"{row['masked_ms']:.0f}",
+                f"{row['compacted_ms']:.0f}",
+                f"{row['ratio']:.2f}",
+            ]
+            for row in steps.to_dict("records")
+        ],
+    )
 
 
 def main() -> None:
