@@ -93,3 +93,17 @@ def test_without_batch_norm_constants_stay_parameters():
     assert dead  # its bias is a parameter still
     folded = compaction(model, masks, SHAPE).model
     assert folded[0].out_channels < small[0].out_channels
+
+
+def test_a_zero_that_a_trained_constant_can_wake_is_kept():
+    model = nn.Sequential(nn.Linear(1, 2), nn.ReLU(), nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
+    with torch.no_grad():
+        model[0].bias.copy_(torch.tensor([0.0, 0.5]))
+        model[2].weight.copy_(torch.tensor([[1.0, 1.0], [0.0, -1.0]]))
+        model[2].bias.copy_(torch.tensor([0.0, 0.1]))  # the second unit: ReLU(0.1 - 0.5)
+    masks = {
+        "0.weight": torch.tensor([[True], [False]]),
+        "2.weight": torch.tensor([[True, True], [False, True]]),
+    }
+    assert compaction(model, masks, (1,)).model[2].out_features == 1
+    assert compaction(model, masks, (1,), constants="train").model[2].out_features == 2

@@ -54,6 +54,7 @@ class Plan:
         self.idle_layers = self._idle_layers()
         self.shifts: dict[str, Tensor] = {}
         self._durability = Durability(model, recording) if constants == "train" else None
+        self._moving = np.zeros(len(self.classes), bool)  # classes with constants that training moves
         self._live = self._live_classes()
         self.settle()
 
@@ -137,13 +138,11 @@ class Plan:
 
     def _fold_into(self, name: str, kernel: Kernel, uses: list[tuple[Recorded, Step]]) -> bool:
         """Whether a constant cannot be folded into this layer, so that more units are kept."""
+        if self._durability is not None and self._keep_trained(name, kernel, uses):
+            return True
         cut = ~self.keeps(kernel.inputs)
         if not cut.any():
             return False
-        if self._durability is not None:
-            trained = cut & self._constants_of(uses) & ~self._durability.zeros(name)
-            if trained.any():
-                return self.classes.fix(kernel.inputs[trained], f"their constants are trained ({name})")
         shifts = [self._shift(recorded, step, cut) for recorded, step in uses]
         if not any(shifts):
             return False
@@ -161,15 +160,25 @@ class Plan:
         uneven = self._uneven(cut, uses)
         return self.classes.fix(kernel.inputs[uneven], f"their constants differ between positions of {name}")
 
-    def _constants_of(self, uses: list[tuple[Recorded, Step]]) -> np.ndarray:
-        """For each input of a kernel whether it is constant anywhere where it matters."""
-        found: np.ndarray | bool = False
-        for recorded, step in uses:
-            value = step.inputs[0]
-            constant = ~self.dependence.changes[value] & self.dependence.matters[value]
-            axis = 1 if "weight" in recorded.call else constant.ndim - 1
-            found = found | constant.any(tuple(dim for dim in range(constant.ndim) if dim != axis))
-        return np.asarray(found)
+    def _keep_trained(self, name: str, kernel: Kernel, uses: list[tuple[Recorded, Step]]) -> bool:
+        """Keeps the constants that training moves; what they feed moves with them."""
+        assert self._durability is not None
+        constants = [self._constants(recorded, step) for recorded, step in uses]
+        lasting = self._durability.zeros(name, constants) & ~self._moving[self.classes.find(kernel.inputs)]
+        fed = np.any([constant.reshape(len(constant), -1).any(1) for constant in constants], axis=0)
+        trained = fed & ~lasting
+        if not trained.any():
+            return False
+        outputs = self.classes.find(kernel.outputs)
+        news = not self._moving[outputs].all()
+        self._moving[outputs] = True
+        return self.classes.fix(kernel.inputs[trained], f"their constants are trained ({name})") or news
+
+    def _constants(self, recorded: Recorded, step: Step) -> np.ndarray:
+        """Which elements (inputs, *positions) of an activation are constants that matter."""
+        value = step.inputs[0]
+        constant = ~self.dependence.changes[value] & self.dependence.matters[value]
+        return constant[0] if "weight" in recorded.call else constant.T
 
     def _is_normalised(self, value: int) -> bool:
         """Whether batch norm alone uses the result of a layer."""
