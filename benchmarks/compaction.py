@@ -3,8 +3,9 @@
     python benchmarks/compaction.py NETWORK... [--training] [--output FOLDER]
 
 Each network is pruned without training to direct compressions of 10, 100 and 1,000 and compacted. One row per
-subnetwork, appended to FOLDER/compaction.csv (or training.csv); those that are there already are not measured
-again. SNIP sees noise instead of images, and ResNet-50 is pruned at 64x64 pixels and compacted at 224x224.
+subnetwork, appended to FOLDER/NETWORK/compaction.csv (or training.csv); those that are there already are not
+measured again; compaction_figure.py publishes them. SNIP sees noise instead of images, and ResNet-50 is pruned
+at 64x64 pixels and compacted at 224x224.
 
 Times are CPU milliseconds of one thread, the least of up to five repetitions, fewer if they are long; the
 masked and the compacted network take turns. PyTorch and ONNX Runtime compute in float32.
@@ -209,12 +210,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("networks", nargs="+", choices=[*BATCHES])
     parser.add_argument("--training", action="store_true")
-    parser.add_argument("--output", type=Path, default=Path("results/reference/compaction"))
+    parser.add_argument("--output", type=Path, default=Path("results/compaction"))
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     for name in options.networks:
-        folder = options.output / ".work" / name
+        folder = options.output / name
         folder.mkdir(parents=True, exist_ok=True)
         table = folder / ("training.csv" if options.training else "compaction.csv")
         done = set()

@@ -20,15 +20,20 @@ ROWS = {
 }
 
 
-def gather(folder: Path, name: str) -> pd.DataFrame:
-    """The rows of all networks, written to one table."""
-    tables = [pd.read_csv(path) for path in sorted((folder / ".work").glob(f"*/{name}.csv"))]
+def gather(measured: Path, published: Path, name: str) -> pd.DataFrame:
+    """The published rows, with those of networks that were measured since in the place of older ones."""
+    tables = [pd.read_csv(path) for path in sorted(measured.glob(f"*/{name}.csv"))]
+    file = published / f"{name}.csv"
+    if file.exists():
+        fresh = {network for table in tables for network in table["network"]}
+        old = pd.read_csv(file)
+        tables.insert(0, old[~old["network"].isin(fresh)])
     if not tables:
         return pd.DataFrame()
-    table = pd.concat(tables, ignore_index=True)
     places = {network: place for place, network in enumerate(NETWORKS)}
+    table = pd.concat(tables, ignore_index=True)
     table = table.sort_values("network", key=lambda names: names.map(places), kind="stable")
-    table.to_csv(folder / f"{name}.csv", index=False)
+    table.to_csv(file, index=False)
     return table
 
 
@@ -127,9 +132,12 @@ def print_tables(table: pd.DataFrame, steps: pd.DataFrame) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("results/reference/compaction"))
-    folder = parser.parse_args().folder
-    table, steps = gather(folder, "compaction"), gather(folder, "training")
+    parser.add_argument("--measured", type=Path, default=Path("results/compaction"))
+    parser.add_argument("--published", type=Path, default=Path("results/reference/compaction"))
+    options = parser.parse_args()
+    folder = options.published
+    folder.mkdir(parents=True, exist_ok=True)
+    table, steps = (gather(options.measured, folder, name) for name in ("compaction", "training"))
     with mpl.rc_context(RC | {"figure.constrained_layout.use": True}):
         draw(table).savefig(folder / "compaction.svg", metadata={"Date": None})
     print_tables(table, steps)
