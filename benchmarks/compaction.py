@@ -4,7 +4,7 @@
 
 Each network is pruned without training to direct compressions of 10, 100 and 1,000 and compacted. One row per
 subnetwork, appended to FOLDER/NETWORK/compaction.csv (or training.csv); those that are there already are not
-measured again; compaction_figure.py publishes them. SNIP sees noise instead of images, and ResNet-50 is pruned
+measured again; compaction_figure.py publishes them. SNIP sees noise, not images, and ResNet-50 is pruned
 at 64x64 pixels and compacted at 224x224.
 
 Times are CPU milliseconds of one thread, the least of up to five repetitions, fewer if they are long; the

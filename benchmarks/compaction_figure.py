@@ -15,8 +15,8 @@ from effective_sparsity.figures.style import ARCHITECTURES, RC, in_order, log_ax
 NETWORKS = {"lenet-5": "LeNet-5", "vgg-16": "VGG-16", "resnet-18": "ResNet-18", "resnet-50": "ResNet-50"}
 ROWS = {
     "parameters": "parameters left",
-    "pytorch_ms_64": "PyTorch, batch 64: time left",
-    "onnxruntime_ms_64": "ONNX Runtime, batch 64: time left",
+    "pytorch_ms_64": "time left, batch 64:\nPyTorch",
+    "onnxruntime_ms_64": "time left, batch 64:\nONNX Runtime",
 }
 
 
@@ -40,7 +40,12 @@ def gather(measured: Path, published: Path, name: str) -> pd.DataFrame:
 def draw(table: pd.DataFrame) -> plt.Figure:
     networks = [network for network in NETWORKS if network in set(table["network"])]
     figure, grid = plt.subplots(
-        len(ROWS), len(networks), figsize=(1.9 * len(networks), 4.6), sharex=True, sharey="row", squeeze=False
+        len(ROWS),
+        len(networks),
+        figsize=(max(4.2, 1.9 * len(networks)), 5),
+        sharex=True,
+        sharey="row",
+        squeeze=False,
     )
     for axes, (quantity, label) in zip(grid, ROWS.items(), strict=True):
         for panel, network in zip(axes, networks, strict=True):
@@ -52,7 +57,7 @@ def draw(table: pd.DataFrame) -> plt.Figure:
                     rows["direct_compression"], 100 * fraction, label=style.label, **style.marker_style
                 )
             log_axes(panel, "x")
-            panel.set_ylim(-4, 112)
+            panel.set_ylim(-5, 135)
             panel.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
         axes[0].set_ylabel(label)
     for panel, network in zip(grid[0], networks, strict=True):
@@ -60,7 +65,7 @@ def draw(table: pd.DataFrame) -> plt.Figure:
     for panel in grid[-1]:
         panel.set_xlabel("direct compression")
     handles, labels = grid[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
