@@ -23,22 +23,23 @@ help:  ## List the targets
 environment: .venv/complete  ## Make .venv with the versions of requirements.lock (6 GB, a few minutes)
 
 study: .venv/complete  ## Run the default study; CONFIG=studies/NAME.yaml runs another one, CORES=4 limits the cores
-	.venv/bin/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) --quiet rules host
+	.venv/bin/snakemake --cores $(CORES) $(if $(CONFIG),--configfile=$(CONFIG)) --quiet rules host
 
 progress: .venv/complete  ## Say how far the study of CONFIG is, also while it runs: networks trained, time left
 	@PYTHONPATH=lib .venv/bin/python -m effective_sparsity.study.progress $(CONFIG)
 
 reference: .venv/complete  ## Run the studies of results/reference and publish them; MIRRORS names folders with their data
 	for study in $(REFERENCE); do \
-	  .venv/bin/snakemake --cores $(CORES) --quiet rules host --force --configfile $$study --config 'mirrors=[$(MIRRORS)]' \
+	  .venv/bin/snakemake --cores $(CORES) --quiet rules host --force --configfile=$$study --config 'mirrors=[$(MIRRORS)]' \
 	    -- publish || exit 1; done
 
 test: lint  ## Check the style and run the tests; PYTEST_FLAGS="-k mnist" selects some
 	OMP_NUM_THREADS=1 .venv/bin/pytest -n auto --maxprocesses 4 --dist loadgroup $(PYTEST_FLAGS)
 
-lint: .venv/complete  ## Check the style of the library and of the workflow
+lint: .venv/complete  ## Check the style and the types of the library, and the workflow
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
+	.venv/bin/mypy
 	.venv/bin/snakefmt --check Snakefile rules lib
 	.venv/bin/snakemake --lint
 

@@ -51,7 +51,6 @@ localrules:
 
 
 onstart:
-    check_device()
     print(progress(PLAN))
 
 

@@ -28,8 +28,8 @@ from effective_sparsity.pruning.orders import at_random
 from effective_sparsity.pruning.pruners import PRUNERS, Inputs
 from effective_sparsity.pruning.rank import rank
 from effective_sparsity.pruning.ranking import Priorities
-from effective_sparsity.training.files import load_trained
 from effective_sparsity.training.masked import evaluate
+from effective_sparsity.training.result import load_trained
 
 TEST_BATCH = 128  # of the reference
 

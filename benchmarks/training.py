@@ -23,14 +23,17 @@ from torch.nn.functional import cross_entropy
 from effective_sparsity import datasets
 from effective_sparsity.connectivity import Connectivity
 from effective_sparsity.networks.initialisation import initialise
+from effective_sparsity.networks.layers import fully_connected
 from effective_sparsity.networks.prunable import kernels
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.networks.state import state_of, with_state
 from effective_sparsity.pruning.allocations import igq
 from effective_sparsity.pruning.orders import at_random
 from effective_sparsity.pruning.ranking import Priorities
+from effective_sparsity.training.execution import Execution
 from effective_sparsity.training.masked import train_masked
-from effective_sparsity.training.packed import train_packed
+from effective_sparsity.training.packed.engine import train_packed
+from effective_sparsity.training.run import Run
 
 COMPRESSIONS = [10 ** (0.2 * i) for i in range(5, 26)]
 ROUNDS = 11
@@ -88,17 +91,17 @@ def plain_loop(
 
 
 def packed(initial, masks, data) -> Callable[[int], None]:
-    return lambda steps: train_packed(initial, masks, data, short_recipe(steps), seed=0)
+    layers = fully_connected(len(initial["fc1.bias"]), len(initial["fc2.bias"]))
+    return lambda steps: train_packed(layers, initial, masks, short_run(data, steps))
 
 
 def masked(initial, masks, data) -> Callable[[int], None]:
-    return lambda steps: train_masked(
-        with_state(NETWORK.build(), initial), masks, data, short_recipe(steps), seed=0, device="cpu"
-    )
+    return lambda steps: train_masked(with_state(NETWORK.build(), initial), masks, short_run(data, steps))
 
 
-def short_recipe(steps: int):
-    return replace(NETWORK.recipe, steps=steps, milestones=(), evaluate_every=10**9)
+def short_run(data: datasets.Dataset, steps: int) -> Run:
+    recipe = replace(NETWORK.recipe, steps=steps, milestones=(), evaluate_every=10**9)
+    return Run(dataset=data, recipe=recipe, seed=0, execution=Execution(device="cpu"))
 
 
 def ms_per_step(run: Callable[[int], None]) -> float:

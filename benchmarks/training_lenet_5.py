@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import torch
 from noise import noise
 from training import subnetworks
@@ -23,8 +22,11 @@ from effective_sparsity.datasets import Dataset
 from effective_sparsity.networks.initialisation import initialise
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.networks.state import state_of, with_state
+from effective_sparsity.networks.types import Masks
+from effective_sparsity.training.execution import Execution
 from effective_sparsity.training.masked import train_masked
-from effective_sparsity.training.packed import train_packed
+from effective_sparsity.training.packed.engine import train_packed
+from effective_sparsity.training.run import Run
 
 COMPRESSIONS = [10 ** (0.2 * i) for i in range(5, 18)]
 MASKED = [0, 5, 10]  # numbers of compressions: masked training costs the same at all of them
@@ -32,21 +34,18 @@ ROUNDS = 7
 SHORT, LONG = 5, 45
 NETWORK = NETWORKS["lenet-5"]
 
-Masks = dict[str, np.ndarray]
-
 
 def packed(initial, masks: list[Masks], data: Dataset) -> Callable[[int], None]:
-    return lambda steps: train_packed(initial, masks, data, recipe(steps), 0, None, NETWORK.layers)
+    return lambda steps: train_packed(NETWORK.layers, initial, masks, short_run(data, steps))
 
 
 def masked(initial, masks: Masks, data: Dataset) -> Callable[[int], None]:
-    return lambda steps: train_masked(
-        with_state(NETWORK.build(), initial), masks, data, recipe(steps), seed=0, device="cpu"
-    )
+    return lambda steps: train_masked(with_state(NETWORK.build(), initial), masks, short_run(data, steps))
 
 
-def recipe(steps: int):
-    return replace(NETWORK.recipe, steps=steps, milestones=(), evaluate_every=10**9)
+def short_run(data: Dataset, steps: int) -> Run:
+    recipe = replace(NETWORK.recipe, steps=steps, milestones=(), evaluate_every=10**9)
+    return Run(dataset=data, recipe=recipe, seed=0, execution=Execution(device="cpu"))
 
 
 def ms_per_step(run: Callable[[int], None]) -> float:

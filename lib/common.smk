@@ -5,20 +5,21 @@
 import sys
 from dataclasses import asdict, fields
 from functools import cache
+from pathlib import Path
 
 from effective_sparsity.claims import TABLES as CLAIM_TABLES
-from effective_sparsity.datasets.registry import SOURCES
 from effective_sparsity.errors import UserError
 from effective_sparsity.figures.registry import FIGURES
 from effective_sparsity.pruning.pruners import PRUNERS
-from effective_sparsity.study import versions
+from effective_sparsity.study import code, versions
 from effective_sparsity.study.config import read_config
-from effective_sparsity.study.include import with_included
+from effective_sparsity.study.include import check_files, with_included
 from effective_sparsity.study.plan import DENSE_FILE, REPLICATE_FOLDER, TRAINED_FILE, Plan
 from effective_sparsity.study.progress import progress
 from effective_sparsity.training.execution import Execution
 
 try:
+    check_files(workflow.configfiles)
     # In place: jobs read it too.
     config.update(with_included(config, workflow.basedir))
     config.pop("include", None)
@@ -44,7 +45,7 @@ BENCHMARKS = f"{ROOT}/benchmarks"
 TABLES = ["subnetworks", "dense", "layers", "history", "curves"]
 if not STUDY.train:
     TABLES = ["subnetworks", "layers", "curves"]
-    FIGURES = {name: figure for name, figure in FIGURES.items() if not figure.accuracy}
+FIGURES = {name: figure for name, figure in FIGURES.items() if figure.suits(STUDY.train, PLAN.pruners())}
 
 
 wildcard_constraints:
@@ -58,40 +59,42 @@ wildcard_constraints:
 
 
 def dataset_of(wildcards):
+    check_device()  # here, since only jobs with a data set use a GPU
     name = STUDY.architectures[wildcards.architecture].dataset
     path = DATASET.format(dataset=name)
-    # A registered data set is what its checksums say, whenever it was fetched: its age makes nothing out of date.
-    return ancient(path) if name in SOURCES else path
+    # With checksums it is what they say, whenever it was made: its age makes nothing out of date.
+    return path if PLAN.is_image_folder(name) else ancient(path)
 
 
-def looked_at(name):
-    """What a pruner looks at beside a data set: files by kind, rankings by the names of their pruners."""
-    pruner = PRUNERS[name]
+def sources_of_scores(pruner):
+    """The files that a pruner's scores follow from, data set aside, by kind; of rankings by their pruner."""
     files = {"initial": INITIAL}
-    if pruner.needs_trained:
+    if PRUNERS[pruner].needs_trained:
         files["dense"] = DENSE
-    if pruner.needs_connectivity:
+    if PRUNERS[pruner].needs_connectivity:
         files["connectivity"] = CONNECTIVITY
-    if pruner.borrows:
-        files[pruner.borrows] = RANKING.replace("{pruner}", pruner.borrows)
+    if lender := PRUNERS[pruner].borrows:
+        files[lender] = RANKING.replace("{pruner}", lender)
     return files
 
 
-def rank_inputs(wildcards):
-    files = {key: file.format(**wildcards) for key, file in looked_at(wildcards.pruner).items()}
+def inputs_of_rank(wildcards):
+    """The files that a ranking is made from."""
+    files = {kind: path.format(**wildcards) for kind, path in sources_of_scores(wildcards.pruner).items()}
     return files | ({"dataset": dataset_of(wildcards)} if PRUNERS[wildcards.pruner].needs_data else {})
 
 
-def rankings_of(*pruners):
-    """The files from which `Rankings` reads or makes the rankings of these pruners; initial weights, anyway."""
+def sources_of_subnetworks(*pruners):
+    """The files that the subnetworks of pruners follow from: stored rankings, or what others are made from."""
 
-    def files_of(wildcards):
+    def sources(wildcards):
         files = {"initial": INITIAL, "connectivity": CONNECTIVITY}
         for name in expand(pruners, **wildcards):
-            files |= {name: RANKING.replace("{pruner}", name)} if PRUNERS[name].costly else looked_at(name)
-        return {key: file.format(**wildcards) for key, file in files.items()}
+            stored = {name: RANKING.replace("{pruner}", name)}
+            files |= stored if PRUNERS[name].costly else sources_of_scores(name)
+        return {kind: path.format(**wildcards) for kind, path in files.items()}
 
-    return files_of
+    return sources
 
 
 def rank_settings(wildcards):
@@ -103,6 +106,16 @@ def rank_settings(wildcards):
     if pruner.iterative:
         settings["levels"] = PLAN.levels(wildcards.architecture, int(wildcards.seed), wildcards.pruner)
     return settings
+
+
+def ranking_versions(*pruners):
+    """What stands for the code of these pruners; results are made again when it changes."""
+    return lambda wildcards: versions.of_rankings(expand(pruners, **wildcards))
+
+
+def code_of(script, *packages):
+    """What stands for the code of a step that follows from tables alone; every edit of it makes the step again."""
+    return code.of_modules([Path(workflow.basedir, "workflow_scripts", script)], packages)
 
 
 def recipe_of(wildcards):
@@ -143,7 +156,9 @@ def needs(stage, **known):
 
 def check_device():
     """End Snakemake if jobs run elsewhere and were planned for the GPUs of this machine."""
+    # A dry run hides the executor, but then only jobs that would run elsewhere are started by threads.
+    dry_run_of_elsewhere = workflow.dryrun and workflow.execution_settings.use_threads
     try:
-        PLAN.check_device(elsewhere=workflow.non_local_exec)
+        PLAN.check_device(elsewhere=workflow.non_local_exec or dry_run_of_elsewhere)
     except UserError as error:
         sys.exit(f"Error: {error}")

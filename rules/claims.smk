@@ -23,7 +23,7 @@ rule costs:
             for architecture in STUDY.architectures
             for seed in PLAN.seeds(architecture)
         },
-        code=versions.of_code("study/costs.py"),
+        code=code_of("costs.py"),
     script:
         "../workflow_scripts/costs.py"
 
@@ -46,6 +46,6 @@ rule claims:
         runtime=10,
     params:
         study=STUDY.study,
-        code=versions.of_code("claims"),
+        code=code_of("claims.py"),
     script:
         "../workflow_scripts/claims.py"

@@ -37,8 +37,8 @@ rule train_dense:
     params:
         version=versions.TRAINING,
         recipe=recipe_of,
-        engine=lambda wildcards: PLAN.engine(wildcards.architecture),
+        engine=lambda wildcards: PLAN.engine(wildcards.architecture).name,
         precision=lambda wildcards: PLAN.precision(wildcards.architecture),
         work=f"{ROOT}/.work/{{architecture}}/seed-{{seed}}/dense",
     script:
-        "../workflow_scripts/train_dense.py"
+        "../workflow_scripts/train.py"

@@ -40,6 +40,6 @@ rule figure:
         mem_mb=2000,
         runtime=10,
     params:
-        code=versions.of_code("figures"),
+        code=code_of("figure.py", "figures"),
     script:
         "../workflow_scripts/figure.py"

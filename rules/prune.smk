@@ -23,7 +23,7 @@ rule trace:
 
 rule rank:
     input:
-        unpack(rank_inputs),
+        unpack(inputs_of_rank),
     output:
         RANKING,
     log:
@@ -35,7 +35,7 @@ rule rank:
     resources:
         **needs("rank"),
     params:
-        version=versions.RANKING,
+        version=ranking_versions("{pruner}"),
         settings=rank_settings,
     script:
         "../workflow_scripts/rank.py"
@@ -43,7 +43,7 @@ rule rank:
 
 rule subnetworks:
     input:
-        unpack(rankings_of("{pruner}")),
+        unpack(sources_of_subnetworks("{pruner}")),
     output:
         layers=f"{PRUNED}/layers.csv",
         curve=f"{PRUNED}/curve.csv",
@@ -57,7 +57,7 @@ rule subnetworks:
         **needs("subnetworks"),
     params:
         version=versions.SUBNETWORKS,
-        ranking=versions.RANKING,
+        ranking=ranking_versions("{pruner}"),
         subnetworks=lambda wildcards: [
             keys
             for keys in PLAN.subnetworks(wildcards.architecture, int(wildcards.seed))

@@ -17,6 +17,6 @@ rule publish:
         mem_mb=2000,
         runtime=10,
     params:
-        code=versions.of_code("report", "claims"),
+        code=code_of("publish.py", "report"),
     script:
         "../workflow_scripts/publish.py"

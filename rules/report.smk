@@ -22,6 +22,6 @@ rule report:
         runtime=10,
     params:
         study=STUDY.study,
-        code=versions.of_code("report", "claims"),
+        code=code_of("report.py", "report"),
     script:
         "../workflow_scripts/report.py"

@@ -8,7 +8,7 @@ for architecture in STUDY.architectures:
             name:
                 f"retrain_{architecture}_{number}"
             input:
-                unpack(rankings_of(*share.pruners)),
+                unpack(sources_of_subnetworks(*share.pruners)),
                 dataset=dataset_of,
             output:
                 expand(
@@ -32,9 +32,9 @@ for architecture in STUDY.architectures:
                 **needs("retrain", share=share),
             params:
                 version=versions.TRAINING,
-                ranking=versions.RANKING,
+                ranking=ranking_versions(*share.pruners),
                 recipe=recipe_of,
-                engine=PLAN.engine(architecture),
+                engine=PLAN.engine(architecture).name,
                 precision=PLAN.precision(architecture),
                 subnetworks=expand(
                     "{pruner}/{criterion}/{level}",
@@ -44,4 +44,4 @@ for architecture in STUDY.architectures:
                 ),
                 work=f"{ROOT}/.work/{{architecture}}/seed-{{seed}}/{share.name}",
             script:
-                "../workflow_scripts/retrain.py"
+                "../workflow_scripts/train.py"

@@ -28,4 +28,4 @@ def test_a_mistake_is_named_with_its_cure(root, arguments, message, tmp_path):
 def test_a_study_that_is_there_is_run(root):
     command = ["make", "--dry-run", "study", "CONFIG=studies/curves.yaml"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
-    assert "--configfile studies/curves.yaml" in done.stdout
+    assert "--configfile=studies/curves.yaml" in done.stdout

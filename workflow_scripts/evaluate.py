@@ -9,13 +9,13 @@ from effective_sparsity.study.cards import job_device
 from effective_sparsity.study.job import job_log
 from effective_sparsity.study.tables import identified, reduction, write_table
 from effective_sparsity.training.evaluation import evaluator
-from effective_sparsity.training.files import load_trained
+from effective_sparsity.training.result import load_trained
 
 with job_log(snakemake.log[0]):
     dataset = datasets.load(snakemake.input.dataset)
     network = NETWORKS[snakemake.wildcards.architecture].with_classes(dataset.classes)
     device = job_device(snakemake.config.get("device", "auto"), snakemake.resources.gpu)
-    evaluate = evaluator(snakemake.params.engine, network, dataset, device, snakemake.threads)
+    evaluate = evaluator(network, dataset, device, snakemake.threads)
 
     rows, histories = [], []
     dense = [{"pruner": "dense"} for _ in snakemake.input.dense]
@@ -36,7 +36,12 @@ with job_log(snakemake.log[0]):
     keys = dict(snakemake.wildcards.items())
     keys["dataset"] = dataset.label
     keys["reduced"] = reduction(
-        dataset.note, snakemake.params.steps, network.recipe.steps, snakemake.params.precision
+        dataset.note,
+        snakemake.params.steps,
+        network.recipe,
+        snakemake.params.precision,
+        # No parameter: with another one all networks are trained again.
+        snakemake.config["architectures"][keys["architecture"]].get("batch_size"),
     )
     write_table(identified(pd.DataFrame(rows), **keys), snakemake.output.evaluation)
     write_table(identified(pd.concat(histories), **keys), snakemake.output.history)

@@ -1,24 +1,39 @@
 """Pruning and effective sparsity of PyTorch models."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-# Where each public name lives; imported at first use, because importing torch takes seconds.
-_HOMES = {
-    "UserError": "errors",
-    "compact": "compaction",
-    "compression_curve": "connectivity",
-    "effective_masks": "connectivity",
-    "effective_scores": "connectivity",
-    "sparsity_report": "connectivity",
-}
-__all__ = sorted(_HOMES)
+if TYPE_CHECKING:
+    from effective_sparsity.compaction import compact
+    from effective_sparsity.connectivity import (
+        Connectivity,
+        compression_curve,
+        effective_masks,
+        effective_scores,
+        live_inputs,
+        sparsity_report,
+    )
+    from effective_sparsity.errors import UserError
+
+__all__ = [
+    "Connectivity",
+    "UserError",
+    "compact",
+    "compression_curve",
+    "effective_masks",
+    "effective_scores",
+    "live_inputs",
+    "sparsity_report",
+]
 
 
-def __getattr__(name: str):
-    if name not in _HOMES:
+def __getattr__(name: str) -> object:
+    """A public name, imported at its first use, because importing torch takes seconds."""
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    home = {"UserError": "errors", "compact": "compaction"}.get(name, "connectivity")
+    return getattr(import_module(f"{__name__}.{home}"), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return __all__

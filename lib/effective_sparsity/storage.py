@@ -86,7 +86,7 @@ def _metadata(names: list[str], checksums: list[str], metadata: dict) -> dict[st
 
 def _checksum(array: np.ndarray) -> str:
     """CRC-32 of the bytes of a contiguous array: against damage, not against forgery."""
-    return f"{zlib.crc32(array.reshape(-1).view(np.uint8)):08x}"
+    return f"{zlib.crc32(array.reshape(-1).view(np.uint8).data):08x}"
 
 
 class _Metadata(dict):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from effective_sparsity.claims.evidence import Bound, Part, Verdict, decide, jackknife, overall
+from effective_sparsity.claims.evidence import Bound, Part, Verdict, decide, overall
 
 AT_LEAST_ONE = Bound("at least", 1.0)
 
@@ -107,12 +107,6 @@ def test_the_verdict_on_a_claim_follows_from_its_parts(found, verdict, if_any_su
     found = [Verdict(name) for name in found]
     assert overall(found) == verdict
     assert overall(found, any_suffices=True) == if_any_suffices
-
-
-def test_jackknife_of_a_mean_is_the_values_and_of_a_variance_is_unbiased():
-    values = [1.0, 4.0, 9.0, 16.0]
-    assert jackknife(np.mean, values) == pytest.approx(values)
-    assert np.mean(jackknife(np.var, values)) == pytest.approx(np.var(values, ddof=1))
 
 
 finite = st.floats(0.01, 1e6)

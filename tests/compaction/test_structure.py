@@ -190,7 +190,7 @@ def test_masks_of_torch_prune_and_parametrizations_are_understood():
     ("arguments", "message"),
     [
         (({"9.weight": torch.ones(1) > 0}, (3,)), "has no parameter '9.weight'"),
-        (({"0.weight": torch.ones(4, 3)}, (3,)), "use bool"),
+        (({"0.weight": torch.full((4, 3), 0.5)}, (3,)), "numbers other than 0 and 1"),
         ((None, (5,)), "does not run on an input of shape"),
         ((None, (3,), "drop"), "constants='drop' is unknown; use one of fold, keep, train"),
     ],

@@ -1,5 +1,6 @@
 import json
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -94,6 +95,11 @@ def test_prune_reaches_the_target_and_writes_masks_and_checkpoint(folder, pruner
         (["measure", "own_networks:number"], "returned int; it must return a torch.nn.Module"),
         (["measure", "own_networks"], "neither a .pt2 file nor module:function"),
         (["measure", "own_networks:of_depth"], "of_depth() fails (TypeError: of_depth() missing 1 required"),
+        (
+            ["measure", "own_networks:of_depth(x)"],
+            "the arguments in 'own_networks:of_depth(x)' cannot be read",
+        ),
+        (["measure", "own_networks:build", "--curve", "curve.bmp"], "there is no format '.bmp'; use .png"),
         (["measure", "own_networks:SHAPE"], "SHAPE() fails (TypeError: 'int' object is not callable)"),
         (["measure", "own_networks:activation"], "no linear or convolution operation"),
         (["measure", "absent.pt2"], "there is no file absent.pt2"),
@@ -154,3 +160,49 @@ def test_prune_reads_weights_of_any_precision(folder):
         main(["prune", "own_networks:half", *SHAPE, "--pruner", "lamp", "--compression", "2", *written]) == 0
     )
     assert load_file("pruned.safetensors")["0.weight"].dtype == torch.bfloat16
+
+
+def stored(kind, state):
+    """The same state in one of the forms in which people keep it; returns the file."""
+    first, *others = state
+    if kind == "wrapped":
+        content = {"epoch": 3, "state_dict": {f"module.{name}": tensor for name, tensor in state.items()}}
+    elif kind == "masked":
+        weight = torch.where(state[first] == 0, 7.0, state[first])
+        content = {f"{first}_orig": weight, f"{first}_mask": (state[first] != 0).float()}
+        content |= {name: state[name] for name in others}
+    elif kind == "sharded":
+        save_file({first: state[first]}, "a.safetensors")
+        torch.save({name: state[name] for name in others}, "b.bin")
+        files = {first: "a.safetensors"} | dict.fromkeys(others, "b.bin")
+        Path("model.index.json").write_text(json.dumps({"weight_map": files}))
+        return "model.index.json"
+    torch.save(content, "state.pt")
+    return "state.pt"
+
+
+@pytest.mark.parametrize("kind", ["wrapped", "masked", "sharded"])
+def test_checkpoints_are_read_as_they_are_kept(folder, kind):
+    model = build()
+    with torch.no_grad():
+        model[0].weight[1:] = 0
+    state = model.state_dict()
+    file = stored(kind, state)
+    assert main(["measure", "own_networks:build", *SHAPE, "--checkpoint", file, "--csv", "t.csv"]) == 0
+    assert pd.read_csv("t.csv")["n_kept"].tolist() == [9, 48, 57]
+
+
+def test_a_builder_takes_arguments_and_the_curve_is_drawn(folder):
+    arguments = ["own_networks:of_depth(depth=2)", *SHAPE, "--curve", "curve.png"]
+    assert main(["measure", *arguments]) == 0
+    assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_named_inputs_come_from_a_file(folder):
+    text = "class Text(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    text += "        self.embed, self.head = nn.Embedding(5, 3), nn.Linear(3, 2)\n\n"
+    text += "    def forward(self, ids):\n        return self.head(self.embed(ids))\n"
+    (folder / "own_networks.py").write_text(f"{MODULE}\n{text}")
+    save_file({"ids": torch.zeros(1, 4, dtype=torch.long)}, "inputs.safetensors")
+    assert main(["measure", "own_networks:Text", "--inputs", "inputs.safetensors", "--csv", "t.csv"]) == 0
+    assert pd.read_csv("t.csv")["n_weights"].tolist() == [15, 6, 21]

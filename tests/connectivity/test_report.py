@@ -64,6 +64,14 @@ def test_disconnected_network_has_infinite_effective_compression():
     table = es.sparsity_report(network(), (1, 4, 4), {"4.weight": torch.zeros(2, 8, dtype=torch.bool)})
     assert np.isinf(table["effective_compression"]).all()
     assert (table["effective_sparsity"] == 1).all()
+    assert table.attrs["notes"] == ["the network is disconnected: nothing is left of 4.weight"]
+
+
+def test_weights_that_the_input_never_meets_are_named():
+    model = nn.ModuleDict({"body": nn.Linear(2, 2), "aux": nn.Linear(2, 2)})
+    model.forward = lambda x: model["body"](x)
+    notes = es.sparsity_report(model, (2,)).attrs["notes"]
+    assert notes == ["not counted, because the input never meets them: aux.weight"]
 
 
 def test_masks_are_taken_from_torch_prune_and_from_zeros():
@@ -72,7 +80,7 @@ def test_masks_are_taken_from_torch_prune_and_from_zeros():
     with torch.no_grad():
         model[4].weight[0] = 0
     table = es.sparsity_report(model, (1, 4, 4)).set_index("layer")
-    assert table["n_kept"].to_dict() == {"0.weight_orig": 9, "4.weight": 8, "total": 17}
+    assert table["n_kept"].to_dict() == {"0.weight": 9, "4.weight": 8, "total": 17}
     assert table["n_active"]["total"] == 9 + 4
 
 
@@ -83,6 +91,6 @@ def test_flops_of_a_published_architecture():
     assert total["effective_flops"] == total["flops"]
 
 
-def test_masks_that_are_not_boolean_are_refused():
-    with pytest.raises(UserError, match="use bool"):
-        es.sparsity_report(network(), (1, 4, 4), {"4.weight": torch.zeros(2, 8)})
+def test_masks_of_other_numbers_are_refused():
+    with pytest.raises(UserError, match="other than 0 and 1"):
+        es.sparsity_report(network(), (1, 4, 4), {"4.weight": torch.full((2, 8), 3)})

@@ -17,20 +17,21 @@ WINDOWS = [
 @pytest.mark.parametrize("window", WINDOWS)
 def test_unfold_shows_what_torch_unfold_shows(window):
     x = np.arange(1, 61).reshape(1, 2, 6, 5)
-    seen = np.maximum(window.unfold(x, ORDER), 0)  # torch pads with zeros
+    seen = np.maximum(window.unfold(x, ORDER.never), 0)  # torch pads with zeros
     images = torch.from_numpy(x).double()
     expected = F.unfold(images, window.kernel, window.dilation, window.padding, window.stride)
     assert np.array_equal(seen.reshape(1, 2 * window.taps, -1), expected.numpy())
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-def test_fold_gives_each_position_the_maximum_over_the_taps_that_see_it(window):
-    columns = np.random.default_rng(0).integers(0, 1000, (1, 2, window.taps, *window.steps))
-    position = window.unfold(np.arange(60).reshape(1, 2, 6, 5), ORDER)
-    folded = window.fold(columns, ORDER).flatten()
-    for i, best in enumerate(folded):
-        seeing = columns[position == i]
-        assert best == (seeing.max() if len(seeing) else ORDER.never)
+def test_each_position_knows_the_windows_that_see_it_through_each_tap(window):
+    steps = np.arange(np.prod(window.steps)).reshape(1, *window.steps)
+    seen = window.unfold(np.arange(30).reshape(1, 1, 6, 5), fill=-1).reshape(window.taps, -1)
+    by = window.seen_by(steps, fill=-1).reshape(window.taps, -1)
+    for tap in range(window.taps):
+        for position in range(30):
+            expected = np.flatnonzero(seen[tap] == position)
+            assert by[tap, position] == (expected[0] if len(expected) else -1)
 
 
 def test_pool_ignores_what_lies_beyond_the_border():

@@ -119,13 +119,19 @@ def test_an_image_folder_is_normalised_by_its_own_training_images(tmp_path):
     assert dataset.std == pytest.approx((0.5, 1.0, 1.0))  # channels without contrast are not scaled
 
 
-def test_an_image_folder_must_have_the_classes_that_are_expected(tmp_path):
+def test_an_image_folder_must_have_the_classes_and_the_images_that_are_needed(tmp_path):
     for split in ("train", "test"):
         for class_ in "ab":
             (tmp_path / split / class_).mkdir(parents=True)
             Image.new("RGB", (3, 3)).save(tmp_path / split / class_ / "1.png")
     with pytest.raises(UserError, match="has 2 classes, not 3"):
         prepare("mine", tmp_path / "x", tmp_path / "raw", image_folder=tmp_path, classes=3)
+    with pytest.raises(
+        UserError, match="mine: 2 training images are fewer than the 3 in a batch of lenet-5; "
+    ):
+        prepare("mine", tmp_path / "x", tmp_path / "raw", image_folder=tmp_path, batch_sizes={"lenet-5": 3})
+    assert not (tmp_path / "x").exists()
+    prepare("mine", tmp_path / "x", tmp_path / "raw", image_folder=tmp_path, batch_sizes={"lenet-5": 2})
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from effective_sparsity.figures.costs import STAGES, costs
+from effective_sparsity.figures.costs import ALL_PRUNERS, STAGES, costs
 
 
 def test_points_are_medians_over_seeds(tables):
@@ -10,17 +10,13 @@ def test_points_are_medians_over_seeds(tables):
     assert point.seeds == 3
 
 
-def test_retraining_that_all_pruners_share_is_said_to_be_missing(tables):
-    def note(costs_table):
-        figure, data = costs(tables | {"costs": costs_table})
-        (text,) = [text.get_text() for text in figure.texts if text.get_gid() == "note"]
-        return "Retraining is not shown" in text.replace("\n", " "), set(data.stage)
-
+def test_retraining_that_all_pruners_share_has_a_line_of_its_own(tables):
     together = tables["costs"].assign(
         pruner=lambda table: table.pruner.mask(table.stage == "retrain", float("nan"))
     )
-    assert note(tables["costs"]) == (False, set(STAGES))
-    assert note(together) == (True, set(STAGES) - {"retrain"})
+    figure, data = costs(tables | {"costs": together})
+    assert set(data[data.stage == "retrain"].pruner) == {ALL_PRUNERS}
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()][-1] == ALL_PRUNERS
 
 
 def test_only_what_is_done_for_a_pruner_is_shown(tables):

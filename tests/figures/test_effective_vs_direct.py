@@ -31,14 +31,14 @@ def test_a_pruner_disconnects_where_half_of_its_seeds_have(tables, drawn):
     subnetworks = tables["curves"].query("pruner == 'random-uniform'")
     seeds_gone = subnetworks.assign(gone=subnetworks.n_active == 0).groupby("direct_compression").gone.sum()
     first = seeds_gone[seeds_gone >= 2].index.min()
-    assert drawn(figure, "random-uniform disconnects") == ([first], [1.0])
+    assert drawn(figure, "random-uniform disconnects") == ([first], [figure.axes[0].get_ylim()[1]])
     (row,) = data.query("pruner == 'random-uniform' and kind == 'disconnection'").itertuples()
     assert (row.direct_compression, row.effective_compression) == (first, np.inf)
 
 
-def test_a_pruner_that_never_disconnects_has_no_mark(tables, drawn):
+def test_a_pruner_that_never_disconnects_has_no_mark(tables):
     figure, data = effective_vs_direct(tables)
-    assert drawn(figure, "synflow disconnects") == ([], [])
+    assert "synflow disconnects" not in {line.get_gid() for axes in figure.axes for line in axes.lines}
     assert data.query("pruner == 'synflow' and kind == 'disconnection'").empty
 
 

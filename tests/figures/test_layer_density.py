@@ -8,7 +8,7 @@ def test_lines_are_the_points_of_the_data(tables, drawn):
     figure, data = layer_density(tables)
     points = data.query("pruner == 'random-igq'")
     for weights in ("kept", "active"):
-        assert drawn(figure, f"random-igq {weights}") == ([0, 1, 2], points[weights].tolist())
+        assert drawn(figure, f"random-igq {weights}") == ([1, 2, 3], points[weights].tolist())
 
 
 def test_densities_are_means_over_seeds(tables):

@@ -4,6 +4,8 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from effective_sparsity.figures.registry import FIGURES
 
@@ -83,7 +85,52 @@ def no_rows(tables):
     return {name: table.iloc[:0] for name, table in tables.items()}
 
 
+def too_compressed(tables):
+    """compressions: [10, 1000000]: nothing is kept at the second level, nor trained."""
+    gone = {"n_kept": 0, "n_active": 0, "direct_compression": np.inf, "effective_compression": np.inf}
+    chance = {"status": "disconnected", "test_accuracy": 0.098}
+
+    def sparser(table):
+        values = {column: value for column, value in (gone | chance).items() if column in table}
+        more = table[table.target_compression == 10].assign(target_compression=1e6, **values)
+        return pd.concat([table[table.target_compression == 10], more], ignore_index=True)
+
+    return {
+        name: sparser(table) if name in ("subnetworks", "layers") else table for name, table in tables.items()
+    }
+
+
+def too_compressed_only(tables):
+    """compressions: [1000000000000]"""
+    return {
+        name: t[t.target_compression == 1e6].assign(target_compression=1e12)
+        if name in ("subnetworks", "layers")
+        else t
+        for name, t in too_compressed(tables).items()
+    }
+
+
+def all_at_chance(tables):
+    return {name: t.assign(test_accuracy=0.1) if "test_accuracy" in t else t for name, t in tables.items()}
+
+
+def no_reference(tables):
+    return {
+        name: t[~t.pruner.isin(["random-igq", "magnitude-igq"])] if "pruner" in t else t
+        for name, t in tables.items()
+    }
+
+
+def no_dense(tables):
+    return tables | {"dense": tables["dense"].iloc[:0]}
+
+
 SPARSE = (
+    too_compressed,
+    too_compressed_only,
+    all_at_chance,
+    no_reference,
+    no_dense,
     one_seed,
     one_pruner,
     unknown_pruner,
@@ -108,27 +155,82 @@ def test_every_figure_says_what_was_reduced_and_how_many_seeds(name, tables):
     assert "3 seeds" in note_of(figure)
 
 
+@pytest.mark.parametrize("name", [name for name in FIGURES if name not in ("toy_network", "verdicts")])
+def test_one_seed_has_no_range_and_no_interval(name, few_pruners):
+    figure, _ = FIGURES[name].draw(one_seed(few_pruners))
+    assert "interval" not in note_of(figure)
+    assert "minimum" not in note_of(figure)
+
+
 @EVERY_FIGURE
 def test_a_study_at_full_scale_is_not_called_reduced(name, tables):
-    for table in ("subnetworks", "dense"):
+    for table in ("subnetworks", "dense", "measurements"):
         tables[table]["reduced"] = np.nan
     figure, _ = FIGURES[name].draw(tables)
     assert "educed" not in note_of(figure)
 
 
+@pytest.fixture(scope="module")
+def few_pruners(study_tables):
+    """Enough for every figure, and quick to draw."""
+    few = (
+        "random-igq",
+        "random-igq-snip-pixels",
+        "snip",
+        "random-uniform",
+        "magnitude-igq",
+        "lamp",
+        "synflow",
+    )
+    return {
+        name: t[t.pruner.isin(few) | t.pruner.isna()] if "pruner" in t and name != "toy_network" else t
+        for name, t in study_tables.items()
+    }
+
+
 @EVERY_FIGURE
 @pytest.mark.parametrize("thin_out", SPARSE, ids=lambda function: function.__name__)
-def test_missing_data_leave_gaps_but_never_crash(name, thin_out, tables):
-    figure, data = FIGURES[name].draw(thin_out(tables))
-    figure.canvas.draw()
+def test_missing_data_leave_gaps_but_never_crash(name, thin_out, few_pruners):
+    check_that_it_draws(name, thin_out(few_pruners))
+
+
+@EVERY_FIGURE
+@settings(
+    max_examples=4,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    reductions=st.lists(st.sampled_from(SPARSE), min_size=2, max_size=3, unique=True), seed=st.integers(0, 99)
+)
+def test_whatever_is_missing_leaves_gaps(name, reductions, seed, few_pruners):
+    tables = few_pruners
+    for reduction in reductions:
+        tables = reduction(tables)
+    check_that_it_draws(
+        name, {key: table.sample(frac=0.5, random_state=seed) for key, table in tables.items()}
+    )
+
+
+def check_that_it_draws(name, tables):
+    figure, data = FIGURES[name].draw(tables)
+    figure.draw_without_rendering()
     assert isinstance(data, pd.DataFrame)
+    limits = [(*axes.get_xlim(), *axes.get_ylim()) for axes in figure.axes]
+    assert np.isfinite(limits).all()
+    # Axes that have numbers show one at least.
+    for axes in figure.axes:
+        low, high = sorted(axes.get_ylim())
+        if axes.axison and axes.has_data() and axes.get_yscale() != "linear":
+            assert any(low <= tick <= high for tick in axes.get_yticks())
 
 
 @EVERY_FIGURE_OF_ALL_NETWORKS
 def test_five_networks_get_a_panel_each(name, five_networks):
     figure, data = FIGURES[name].draw(five_networks)
     assert data.architecture.nunique() == 5
-    texts = [text.get_text() for axes in figure.axes for text in (*axes.texts, axes.title, axes._left_title)]
+    texts = [part.get_suptitle() for part in figure.subfigs]
     assert texts.index("LeNet-300-100 on MNIST") < texts.index("ResNet-18 on Tiny-ImageNet")
 
 
@@ -157,9 +259,13 @@ def test_the_tables_may_come_from_files(name, tables, tmp_path):
 @EVERY_FIGURE
 def test_no_text_leaves_the_page_or_covers_another(name, tables):
     figure, _ = FIGURES[name].draw(tables)
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     page = figure.bbox
-    texts = [t for axes in figure.axes for t in (*axes.texts, *axes.get_xticklabels(), axes._left_title)]
+    texts = [text for part in figure.subfigs for text in part.texts]
+    texts += [text for part in figure.subfigs for legend in part.legends for text in legend.get_texts()]
+    for axes in figure.axes:
+        labels = [*axes.get_xticklabels(), *axes.get_yticklabels()] if axes.axison else []
+        texts += [*axes.texts, *labels, axes._left_title]
     boxes = {t: t.get_window_extent() for t in (*texts, *figure.texts) if t.get_visible() and t.get_text()}
     # Ticks outside the limits of an axis are not drawn.
     boxes = {t: b for t, b in boxes.items() if t in figure.texts or t not in hidden_ticks(figure)}
@@ -174,8 +280,9 @@ def hidden_ticks(figure) -> set:
     return {
         tick.label1
         for axes in figure.axes
-        for tick in axes.xaxis.get_major_ticks()
-        if not min(axes.get_xlim()) <= tick.get_loc() <= max(axes.get_xlim())
+        for axis in (axes.xaxis, axes.yaxis)
+        for tick in axis.get_major_ticks()
+        if not min(axis.get_view_interval()) <= tick.get_loc() <= max(axis.get_view_interval())
     }
 
 

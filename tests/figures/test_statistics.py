@@ -2,8 +2,9 @@ import math
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from effective_sparsity.figures.statistics import half_width, median_over_seeds, over_seeds
+from effective_sparsity.figures.statistics import half_width, jackknife, median_over_seeds, over_seeds
 
 
 def test_the_interval_of_three_values_uses_students_t():
@@ -29,3 +30,9 @@ def test_an_infinite_value_is_larger_than_all_others():
     assert found["median"].tolist() == [2.0, np.inf]
     assert found.low.tolist() == [1.0, 1.0]
     assert found.high.tolist() == [np.inf, np.inf]
+
+
+def test_jackknife_of_a_mean_is_the_values_and_of_a_variance_is_unbiased():
+    values = [1.0, 4.0, 9.0, 16.0]
+    assert jackknife(np.mean, values) == pytest.approx(values)
+    assert np.mean(jackknife(np.var, values)) == pytest.approx(np.var(values, ddof=1))

@@ -103,7 +103,7 @@ def test_pruners_come_in_the_order_of_the_study_and_unknown_ones_last():
         "aaa",
         "zzz",
     ]
-    assert by_family(["zzz", "snip"]) == {"Saliency at initialisation": ["snip"], "Other pruners": ["zzz"]}
+    assert by_family(["zzz", "snip"]) == {"Saliency pruning": ["snip"], "Other pruners": ["zzz"]}
 
 
 @pytest.mark.parametrize(("value", "text"), [(10, "10"), (1000, "1,000"), (0.01, "0.01"), (46.415888, "46")])

@@ -21,5 +21,5 @@ def test_a_line_leads_from_its_source_to_its_target(tables):
 
 def test_titles_give_both_compressions(tables):
     figure, _ = toy_network(tables)
-    assert "direct 4.7, effective 7.0" in figure.axes[0]._left_title.get_text()
-    assert "direct 4.7, effective 4.7" in figure.axes[1]._left_title.get_text()
+    assert "direct compression 4.7\neffective compression 7.0" in figure.axes[0]._left_title.get_text()
+    assert "direct compression 4.7\neffective compression 4.7" in figure.axes[1]._left_title.get_text()

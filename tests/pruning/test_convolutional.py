@@ -69,9 +69,7 @@ def test_synflow_loses_hardly_a_weight_until_the_network_is_a_single_path(compre
 def test_synflow_ranks_networks_whose_flows_leave_the_range_of_float32(scale, flow_in_float32, monkeypatch):
     layers = OrderedDict((f"layer{i}", nn.Linear(10, 10, bias=False)) for i in range(120))
     monkeypatch.setattr(Network, "build", lambda self: copy.deepcopy(nn.Sequential(layers)))
-    network = Network(
-        builder="", input_shape=(10,), classes=10, convolutional=False, recipe=None, snip_batch=1
-    )
+    network = Network(builder="", input_shape=(10,), classes=10, recipe=None, snip_batch=1)
     initial, prunable = initial_state(network, seed=0)
     initial = {name: scale * np.abs(weight) for name, weight in initial.items()}
     inputs = Inputs(network, initial, tuple(prunable), seed=0, compression=60.0)

@@ -17,8 +17,7 @@ from effective_sparsity.pruning.ranking import Priorities
 from effective_sparsity.pruning.ranking_file import ONE_SHOT, RankingFile, save_rankings
 from effective_sparsity.pruning.rankings import Rankings
 from effective_sparsity.storage import save_tensors
-from effective_sparsity.training.files import save_trained
-from effective_sparsity.training.result import Trained, history_table
+from effective_sparsity.training.result import Trained, history_table, save_trained
 
 LEVELS = {"10": 10.0, "200": 200.0}
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from effective_sparsity.errors import UserError
-from effective_sparsity.study.include import with_included
+from effective_sparsity.study.include import check_files, with_included
 
 
 @pytest.fixture
@@ -43,13 +43,27 @@ def test_a_study_without_include_stays_as_it_is(tmp_path):
 def test_includes_that_cannot_work_are_one_line(written, tmp_path):
     (tmp_path / "broken.yaml").write_text("a: [\n")
     (tmp_path / "list.yaml").write_text("- a\n")
+    (tmp_path / "twice.yaml").write_text("a: 1\nb: {c: 1}\na: 2\n")
     written(circle={"include": "circle.yaml"})
     for name, message in [
         ("missing.yaml", "missing.yaml cannot be read"),
-        ("broken.yaml", "broken.yaml cannot be read"),
+        ("broken.yaml", r"broken.yaml cannot be read \(line 2: "),
+        (
+            "twice.yaml",
+            r"twice.yaml cannot be read \(line 3: a appears twice in the same place\); correct it",
+        ),
         ("list.yaml", "list.yaml holds no settings"),
         ("circle.yaml", "circle.yaml includes itself"),
     ]:
         with pytest.raises(UserError, match=f"config: include: .*{message}") as error:
             with_included({"include": name}, tmp_path)
         assert "\n" not in str(error.value)
+
+
+def test_a_key_that_appears_twice_is_refused_wherever_it_is(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text("base: &base {x: 1}\na: {<<: *base, x: 2}\nb: {x: 3}\n")
+    check_files([path])
+    path.write_text("a:\n- {x: 1, y: 2, x: 3}\n")
+    with pytest.raises(UserError, match=r"^config: .*study.yaml cannot be read \(line 2: x appears twice"):
+        check_files([path])

@@ -59,10 +59,10 @@ def test_files_of_all_replicates_are_named_once():
 
 
 def test_networks_that_can_train_packed_do_and_need_no_gpu():
-    assert plan().engine("lenet-300-100") == "packed"
-    assert plan().engine("lenet-5") == "packed"
-    assert plan().engine("vgg-16") == "masked"
-    assert plan(engine="masked").engine("lenet-300-100") == "masked"
+    assert plan().engine("lenet-300-100").name == "packed"
+    assert plan().engine("lenet-5").name == "packed"
+    assert plan().engine("vgg-16").name == "masked"
+    assert plan(engine="masked").engine("lenet-300-100").name == "masked"
     assert plan(device="cuda").gpus("lenet-300-100") == 0
     assert plan(device="cuda", engine="masked").gpus("lenet-300-100") == 1
     assert plan(device="cpu", engine="masked").gpus("lenet-300-100") == 0
@@ -95,25 +95,6 @@ def test_jobs_ask_for_what_their_network_levels_and_engine_need():
         packed.needs("retraining", "lenet-300-100")
 
 
-@pytest.mark.parametrize(
-    ("dataset", "images"),
-    [
-        ("cifar10", (50_000, 10_000)),
-        ("mine", (100_000, 10_000)),
-        ("jpeg", (50_000, 10_000)),
-    ],
-)
-def test_data_sets_of_the_user_s_have_as_many_images_as_can_be_known(dataset, images):
-    own = {
-        "mine": {"image_folder": "photos", "size": [32, 32], "classes": 3},
-        "jpeg": {"variant_of": "cifar10", "files": {"a.tar": f"md5:{0:032}"}},
-    }
-    of_own = plan(datasets=own, architectures={"lenet-5": {"dataset": dataset}})
-    registered = plan(architectures={"lenet-5": {"dataset": "cifar10"}})
-    same = of_own.needs("evaluate", "lenet-5") == registered.needs("evaluate", "lenet-5")
-    assert same == (images == (50_000, 10_000))
-
-
 def test_no_job_asks_for_more_than_the_longest_time():
     long = plan(architectures={"vgg-19": {"dataset": "cifar100"}}, device="cpu", max_hours=7)
     assert long.needs("train_dense", "vgg-19").runtime(attempt=1) == 7 * 60
@@ -124,6 +105,14 @@ def test_a_gpu_of_this_machine_says_nothing_about_others():
         plan().check_device(elsewhere=True)
     plan().check_device(elsewhere=False)
     plan(device="cuda").check_device(elsewhere=True)
+
+
+def test_the_batches_of_all_networks_on_a_data_set_are_known():
+    networks = {"vgg-16": {"dataset": "cifar10", "batch_size": 32}, "lenet-5": {"dataset": "cifar10"}}
+    networks["vgg-19"] = {"dataset": "cifar100"}
+    assert plan(architectures=networks).batch_sizes("cifar10") == {"vgg-16": 32, "lenet-5": 128}
+    assert plan(architectures=networks).recipe("vgg-16").batch_size == 32
+    assert plan(architectures=networks, train=False, pruners=["snip"]).batch_sizes("cifar10") == {}
 
 
 def test_preparing_a_data_set_of_the_user_s_takes_its_settings():

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from effective_sparsity.errors import DamagedFileError
+from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.study import tables
 from effective_sparsity.study.config import read_config
 from effective_sparsity.study.plan import Plan
@@ -108,6 +109,9 @@ def test_every_table_knows_the_data_set_and_what_is_reduced():
     assert set(table.reduced) == {"short"}
 
 
+RECIPE = NETWORKS["lenet-300-100"].recipe  # 96,000 steps, batches of 100
+
+
 @pytest.mark.parametrize(
     ("note", "steps", "text"),
     [
@@ -118,12 +122,13 @@ def test_every_table_knows_the_data_set_and_what_is_reduced():
     ],
 )
 def test_a_reduced_setting_says_how(note, steps, text):
-    assert tables.reduction(note, steps, 96_000) == text
+    assert tables.reduction(note, steps, RECIPE) == text
 
 
-def test_training_in_another_precision_is_labelled():
-    assert tables.reduction("", 96_000, 96_000, "float32") == ""
-    assert tables.reduction("", 2_000, 96_000, "bfloat16") == "2,000 of 96,000 steps; bfloat16 training"
+def test_training_in_another_precision_or_in_other_batches_is_labelled():
+    assert tables.reduction("", 96_000, RECIPE, "float32", 100) == ""
+    assert tables.reduction("", 2_000, RECIPE, "bfloat16") == "2,000 of 96,000 steps; bfloat16 training"
+    assert tables.reduction("", 96_000, RECIPE, batch_size=32) == "batches of 32 instead of 100"
 
 
 @pytest.mark.parametrize(

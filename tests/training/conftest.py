@@ -9,9 +9,11 @@ import torch
 from torch import nn
 
 from effective_sparsity.datasets.store import Dataset
+from effective_sparsity.networks.layers import Convolution, Linear
+from effective_sparsity.networks.recipe import Recipe
 from effective_sparsity.networks.registry import BATCH_NORM_EPSILON
-from effective_sparsity.training.layers import Convolution, Linear
-from effective_sparsity.training.recipe import Recipe
+from effective_sparsity.training.execution import Execution
+from effective_sparsity.training.run import Run
 
 
 @pytest.fixture(autouse=True)
@@ -117,9 +119,9 @@ def convolutional():
 def convolutional_layers():
     """The layers of that network as packed training takes them."""
     return (
-        Convolution("conv1", "bn1", pool=2),
-        Convolution("conv2", "bn2"),
-        Linear("fc1", "bn3"),
+        Convolution("conv1", "bn1", 5, (3, 3), pool=2),
+        Convolution("conv2", "bn2", 6, (1, 2)),
+        Linear("fc1", "bn3", 9),
         Linear("fc2", "bn4"),
     )
 
@@ -179,3 +181,14 @@ def recipe():
         return Recipe(**defaults | settings)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def run():
+    """Function that describes a run on the CPU."""
+
+    def describe(dataset, recipe, seed=0, work=None, device="cpu", **options):
+        execution = Execution(device=device, **options)
+        return Run(dataset=dataset, recipe=recipe, seed=seed, work=work, execution=execution)
+
+    return describe

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from effective_sparsity.networks.recipe import Recipe
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.networks.state import initial_state
-from effective_sparsity.pruning.subnetworks import Subnetwork
-from effective_sparsity.training import device, masked
-from effective_sparsity.training.engines import train_subnetworks
-from effective_sparsity.training.execution import Execution
-from effective_sparsity.training.recipe import Recipe
+from effective_sparsity.training.engines import ENGINES, engine_for, train
+from effective_sparsity.training.masked import MaskedEngine
 
+NETWORK = NETWORKS["lenet-300-100"]
 RECIPE = Recipe(
     steps=12,
     batch_size=20,
@@ -23,94 +22,92 @@ RECIPE = Recipe(
 )
 
 
-ENGINES = ["packed", "masked", "masked stack"]
-
-
-def thinned(density: float, seed: int) -> Subnetwork:
-    """A random subnetwork; some units of the first layer have no weight left, so weights beyond are dead."""
+def thinned(weights: str, density: float, seed: int) -> dict[str, np.ndarray]:
+    """Random masks; some units of the first layer have no weight left, so weights beyond are dead."""
     random = np.random.default_rng(seed)
     shapes = {"fc1.weight": (300, 784), "fc2.weight": (100, 300), "fc3.weight": (10, 100)}
     kept = {name: random.random(shape) < density for name, shape in shapes.items()}
     kept["fc1.weight"][:50] = False
-    active = kept | {"fc2.weight": kept["fc2.weight"] & kept["fc1.weight"].any(1)}
-    return Subnetwork(kept, active)
+    if weights == "kept":
+        return kept
+    return kept | {"fc2.weight": kept["fc2.weight"] & kept["fc1.weight"].any(1)}
 
 
 @pytest.fixture(scope="module")
-def results(mnist_like_data, tmp_path_factory):
-    network = NETWORKS["lenet-300-100"]
-    initial, _ = initial_state(network, seed=0)
-    subnetworks = {"a": thinned(0.05, 1), "b": thinned(0.02, 2), "a again": thinned(0.05, 1)}
+def subnetworks():
     return {
-        engine: train_subnetworks(
-            engine.split()[0],
-            network,
+        name: {
+            "a": thinned(engine.weights, 0.05, 1),
+            "b": thinned(engine.weights, 0.02, 2),
+            "a again": thinned(engine.weights, 0.05, 1),
+        }
+        for name, engine in ENGINES.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def results(subnetworks, mnist_like_data, run, tmp_path_factory):
+    initial, _ = initial_state(NETWORK, seed=0)
+    return {
+        engine: train(
+            engine,
+            NETWORK,
             initial,
-            subnetworks,
-            mnist_like_data,
-            RECIPE,
-            seed=0,
-            device="cpu",
-            threads=1,
-            work=str(tmp_path_factory.mktemp(engine.split()[0])),
-            execution=Execution(stack=engine == "masked stack"),
+            masks,
+            run(mnist_like_data, RECIPE, work=tmp_path_factory.mktemp(engine)),
         )
-        for engine in ENGINES
+        for engine, masks in subnetworks.items()
     }
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_results_have_the_keys_of_their_subnetworks(results, engine):
     assert list(results[engine]) == ["a", "b", "a again"]
-    assert results[engine]["a"].network.history.equals(results[engine]["a again"].network.history)
-    assert not results[engine]["a"].network.history.equals(results[engine]["b"].network.history)
+    assert not results[engine]["a"].history.equals(results[engine]["b"].history)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_trained_weights_lie_under_their_masks(results, engine):
-    for result in results[engine].values():
-        for name, mask in result.masks.items():
-            assert not result.network.state[name][~mask].any()
+def test_identical_subnetworks_are_trained_once(results, engine):
+    assert results[engine]["a"] is results[engine]["a again"]
 
 
-def test_training_the_active_weights_is_training_the_kept_ones(results):
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_subnetworks_give_no_results(engine, run, mnist_like_data):
+    assert train(engine, NETWORK, {}, {}, run(mnist_like_data, RECIPE)) == {}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_trained_weights_lie_under_their_masks(results, subnetworks, engine):
+    for key, trained in results[engine].items():
+        for name, mask in subnetworks[engine][key].items():
+            assert not trained.state[name][~mask].any()
+
+
+def test_training_the_active_weights_is_training_the_kept_ones(results, subnetworks):
     """Packed trains active weights, masked trains kept ones: the same networks come out."""
     for key in ("a", "b"):
-        packed, masked = (results[engine][key].network for engine in ("packed", "masked"))
+        packed, masked = (results[engine][key] for engine in ("packed", "masked"))
         assert np.allclose(packed.history.test_loss, masked.history.test_loss, rtol=1e-3)
         assert np.allclose(packed.history.test_accuracy, masked.history.test_accuracy, atol=0.021)
-        for name, mask in results["packed"][key].masks.items():
+        for name, mask in subnetworks["packed"][key].items():
             assert np.allclose(packed.state[name], masked.state[name] * mask, atol=2e-3)
 
 
-def test_a_stack_gives_what_training_one_after_another_gives(results):
-    for key in ("a", "b"):
-        alone, stacked = (results[engine][key].network for engine in ("masked", "masked stack"))
-        for name in alone.state:
-            assert np.allclose(stacked.state[name], alone.state[name], atol=2e-3)
+def test_the_first_engine_that_can_train_a_network_is_chosen():
+    assert engine_for(NETWORKS["lenet-5"]) is ENGINES["packed"]
+    assert engine_for(NETWORKS["vgg-16"]) is ENGINES["masked"]
+    assert engine_for(NETWORKS["lenet-5"], "masked") is ENGINES["masked"]
 
 
-@pytest.mark.parametrize(
-    ("architecture", "stack", "subnetworks", "expected"),
-    [
-        ("lenet-300-100", "auto", 2, "stacked"),
-        ("lenet-5", "auto", 2, "stacked"),
-        ("vgg-16", "auto", 2, "masked"),
-        ("lenet-5", "auto", 1, "masked"),
-        ("lenet-5", False, 2, "masked"),
-    ],
-)
-def test_small_networks_are_stacked_on_cuda(monkeypatch, architecture, stack, subnetworks, expected):
-    """Which engine is called; there is no GPU to call it for."""
-    called = []
-    monkeypatch.setattr(device, "resolve_device", lambda name: torch.device(name))
-    monkeypatch.setattr(masked, "train_masked", lambda *_: called.append("masked"))
-    monkeypatch.setattr(masked, "train_stacked", lambda _, masks, *__: called.append("stacked") or masks)
-    network = NETWORKS[architecture]
-    initial, _ = initial_state(network, seed=0)
-    kept = {str(n): Subnetwork({"a": np.full(1, n > 0)}, {}) for n in range(subnetworks)}
-    train_subnetworks(
-        "masked", network, initial, kept, None, RECIPE, seed=0, device="cuda", threads=1, work=".",
-        execution=Execution(stack=stack),
-    )  # fmt: skip
-    assert set(called) == {expected}
+def test_an_engine_computes_in_its_first_precision_if_it_lacks_the_one_asked_for():
+    assert ENGINES["packed"].precision("bfloat16") == "float32"
+    assert ENGINES["masked"].precision("bfloat16") == "bfloat16"
+
+
+def test_engines_say_what_they_train_on(results, perceptron, small_data, recipe, run, monkeypatch):
+    assert results["packed"]["a"].hardware.endswith(", 1 thread")
+    masked = MaskedEngine(perceptron((64, 5)), {}, run(small_data, recipe(), threads=1))
+    assert masked.hardware == results["packed"]["a"].hardware
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda device: f"card of {device.type}")
+    masked.device = torch.device("cuda")
+    assert masked.hardware == "card of cuda"

@@ -9,7 +9,7 @@ import torch
 from effective_sparsity.errors import UserError
 from effective_sparsity.training import checkpoint, device
 from effective_sparsity.training.execution import Execution
-from effective_sparsity.training.masked import train_masked, train_stacked
+from effective_sparsity.training.masked import train_masked
 
 WIDTHS = (64, 12, 5)
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -37,8 +37,8 @@ def test_unknown_options_are_refused(settings, message):
 
 def test_options_are_found_among_the_settings_of_a_study():
     assert Execution.of({"seeds": [0]}) == Execution()
-    study = {"device": "cpu", "precision": "tf32", "compile": True}
-    assert Execution.of(study) == Execution(precision="tf32", compile=True)
+    study = {"results": "results", "device": "cpu", "precision": "tf32", "compile": True}
+    assert Execution.of(study) == Execution(device="cpu", precision="tf32", compile=True)
 
 
 def test_nothing_is_automatic_on_a_cpu():
@@ -82,14 +82,13 @@ def test_switches_of_pytorch_are_set_and_put_back(execution, expected, monkeypat
     assert state_of_switches() == before
 
 
-def test_bfloat16_rounds_the_network_and_not_the_weights(perceptron, small_data, recipe, masks):
+def test_bfloat16_rounds_the_network_and_not_the_weights(perceptron, small_data, recipe, run, masks):
     model = perceptron(WIDTHS)
     seen = set()
     model.fc1.register_forward_hook(lambda layer, inputs, output: seen.add((layer.training, output.dtype)))
-    execution = Execution(precision="bfloat16")
-    trained = train_masked(model, masks, small_data, recipe(), 0, "cpu", execution=execution)
+    trained = train_masked(model, masks, run(small_data, recipe(), precision="bfloat16"))
     assert seen == {(True, torch.bfloat16), (False, torch.float32)}
-    exact = train_masked(perceptron(WIDTHS), masks, small_data, recipe(), 0, "cpu")
+    exact = train_masked(perceptron(WIDTHS), masks, run(small_data, recipe()))
     for name, mask in masks.items():
         assert trained.state[name].dtype == np.float32
         assert not trained.state[name][~mask].any()
@@ -98,14 +97,12 @@ def test_bfloat16_rounds_the_network_and_not_the_weights(perceptron, small_data,
 
 
 def test_the_state_of_another_precision_is_not_gone_on_from(
-    perceptron, small_data, recipe, masks, tmp_path, caplog
+    perceptron, small_data, recipe, run, masks, tmp_path, caplog
 ):
     work = tmp_path / "state"
-    train_masked(perceptron(WIDTHS), masks, small_data, recipe(steps=3, milestones=()), 0, "cpu", work)
-    train_masked(
-        perceptron(WIDTHS), masks, small_data, recipe(steps=3, milestones=()), 0, "cpu", work,
-        Execution(precision="bfloat16"),
-    )  # fmt: skip
+    train_masked(perceptron(WIDTHS), masks, run(small_data, recipe(steps=3, milestones=()), 0, work))
+    other = run(small_data, recipe(steps=3, milestones=()), 0, work, precision="bfloat16")
+    train_masked(perceptron(WIDTHS), masks, other)
     assert "another run" in caplog.text
 
 
@@ -122,11 +119,10 @@ def convolutional():
     )
 
 
-def test_channels_last_changes_nothing_but_the_layout(small_data, recipe, tmp_path, monkeypatch):
+def test_channels_last_changes_nothing_but_the_layout(small_data, recipe, run, tmp_path, monkeypatch):
     settings = recipe(augmentation="flip_shift")
     masks = {"3.weight": np.random.default_rng(0).random((4, 4, 3, 3)) < 0.5}
-    expected = train_masked(convolutional(), masks, small_data, settings, 0, "cpu")
-    last = Execution(channels_last=True)
+    expected = train_masked(convolutional(), masks, run(small_data, settings))
     model = convolutional()
     layouts = set()
     model[0].register_forward_hook(
@@ -134,9 +130,11 @@ def test_channels_last_changes_nothing_but_the_layout(small_data, recipe, tmp_pa
     )
     work = tmp_path / "state"
     interrupt_after(
-        30, monkeypatch, lambda: train_masked(model, masks, small_data, settings, 0, "cpu", work, last)
+        30,
+        monkeypatch,
+        lambda: train_masked(model, masks, run(small_data, settings, 0, work, channels_last=True)),
     )
-    trained = train_masked(convolutional(), masks, small_data, settings, 0, "cpu", work, last)
+    trained = train_masked(convolutional(), masks, run(small_data, settings, 0, work, channels_last=True))
     assert True in layouts
     assert_close(trained, expected)
     assert not trained.state["3.weight"][~masks["3.weight"]].any()
@@ -144,44 +142,21 @@ def test_channels_last_changes_nothing_but_the_layout(small_data, recipe, tmp_pa
 
 @needs_compiler
 def test_a_compiled_model_gives_and_goes_on_to_the_same_result(
-    perceptron, small_data, recipe, masks, tmp_path, monkeypatch
+    perceptron, small_data, recipe, run, masks, tmp_path, monkeypatch
 ):
-    expected = train_masked(perceptron(WIDTHS), masks, small_data, recipe(), 0, "cpu")
-    execution, work = Execution(compile=True), tmp_path / "state"
+    expected = train_masked(perceptron(WIDTHS), masks, run(small_data, recipe()))
+    work = tmp_path / "state"
 
-    def train(execution):
-        return train_masked(perceptron(WIDTHS), masks, small_data, recipe(), 0, "cpu", work, execution)
+    def train(compile):
+        return train_masked(perceptron(WIDTHS), masks, run(small_data, recipe(), 0, work, compile=compile))
 
-    interrupt_after(20, monkeypatch, lambda: train(execution))
-    interrupt_after(40, monkeypatch, lambda: train(Execution()))  # not compiled
-    trained = train(execution)
+    interrupt_after(20, monkeypatch, lambda: train(True))
+    interrupt_after(40, monkeypatch, lambda: train(False))
+    trained = train(True)
     assert trained.state.keys() == expected.state.keys()
     assert_close(trained, expected)
     for name, mask in masks.items():
         assert not trained.state[name][~mask].any()
-
-
-@needs_compiler
-def test_a_compiled_stack_goes_on_without_the_network_that_diverged(
-    perceptron, small_data, recipe, random_masks
-):
-    def build():
-        model = perceptron(WIDTHS)
-        model.fc1.weight.data[3, 5] = 3e38
-        return model
-
-    networks = [random_masks(WIDTHS, (0.5, 0.5), seed) for seed in range(3)]
-    for network, kept in zip(networks, (False, True, False), strict=True):
-        network["fc1.weight"][3, 5] = kept
-    settings = recipe(steps=30, milestones=())
-    compiled = train_stacked(
-        build(), networks, small_data, settings, 0, "cpu", execution=Execution(compile=True)
-    )
-    assert [trained.status for trained in compiled] == ["ok", "diverged", "ok"]
-    for trained, expected in zip(
-        compiled, train_stacked(build(), networks, small_data, settings, 0, "cpu"), strict=True
-    ):
-        assert_close(trained, expected)
 
 
 def interrupt_after(step, monkeypatch, train):
@@ -189,7 +164,7 @@ def interrupt_after(step, monkeypatch, train):
 
     def interrupted(self, arrays):
         save(self, arrays)
-        if arrays["steps"][0] == step:
+        if arrays["step"][0] == step:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):

@@ -43,10 +43,12 @@ def reference(model, masks, data, recipe, seed):
 
 
 @pytest.mark.parametrize("augmentation", ["rotation", "flip_shift", "none"])
-def test_training_is_the_recipe_written_out(perceptron, state_of, small_data, recipe, masks, augmentation):
+def test_training_is_the_recipe_written_out(
+    perceptron, state_of, small_data, recipe, run, masks, augmentation
+):
     settings = recipe(steps=30, milestones=(15,), augmentation=augmentation, weight_decay=0.01)
     model, expected = perceptron(WIDTHS), perceptron(WIDTHS)
-    trained = train_masked(model, masks, small_data, settings, 3, "cpu")
+    trained = train_masked(model, masks, run(small_data, settings, 3))
     reference(expected, masks, small_data, settings, 3)
     for name, array in state_of(expected).items():
         np.testing.assert_allclose(trained.state[name], array, rtol=1e-4, atol=1e-5, err_msg=name)
@@ -54,7 +56,7 @@ def test_training_is_the_recipe_written_out(perceptron, state_of, small_data, re
 
 
 def test_masked_weights_are_exactly_zero_at_every_evaluation_and_at_the_end(
-    perceptron, small_data, recipe, masks, monkeypatch
+    perceptron, small_data, recipe, run, masks, monkeypatch
 ):
     model = perceptron(WIDTHS)
     revived = []
@@ -67,18 +69,18 @@ def test_masked_weights_are_exactly_zero_at_every_evaluation_and_at_the_end(
         return evaluation_mode()
 
     monkeypatch.setattr(model, "eval", checked_eval)
-    trained = train_masked(model, masks, small_data, recipe(weight_decay=0.1), 0, "cpu")
+    trained = train_masked(model, masks, run(small_data, recipe(weight_decay=0.1)))
     assert len(revived) >= 6 and not any(revived)
     for name, mask in masks.items():
         assert not trained.state[name][~mask].any()
         assert trained.state[name][mask].all()
 
 
-def test_only_kernels_decay(perceptron, state_of, small_data, recipe):
+def test_only_kernels_decay(perceptron, state_of, small_data, recipe, run):
     """With a rate that only decay can notice, everything but the kernels stays what it is without decay."""
     plain, decayed = (
         train_masked(
-            perceptron(WIDTHS), {}, small_data, recipe(steps=1, milestones=(), weight_decay=decay), 0, "cpu"
+            perceptron(WIDTHS), {}, run(small_data, recipe(steps=1, milestones=(), weight_decay=decay))
         ).state
         for decay in (0.0, 1.0)
     )
@@ -90,9 +92,9 @@ def test_only_kernels_decay(perceptron, state_of, small_data, recipe):
         np.testing.assert_allclose(decayed[name], expected, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-def test_history_has_a_row_for_each_evaluation(perceptron, small_data, recipe):
+def test_history_has_a_row_for_each_evaluation(perceptron, small_data, recipe, run):
     model = perceptron(WIDTHS)
-    trained = train_masked(model, {}, small_data, recipe(), 0, "cpu")
+    trained = train_masked(model, {}, run(small_data, recipe()))
     assert trained.history["step"].tolist() == [25, 50, 60]
     assert (trained.test_loss, trained.test_accuracy) == evaluate(model, small_data, "cpu")
     assert trained.test_accuracy > 0.9
@@ -108,7 +110,7 @@ def test_evaluation_uses_running_statistics(perceptron, small_data):
     assert np.isfinite(loss) and accuracy in (0.0, 1.0)
 
 
-def test_convolutions_train_too(small_data, recipe):
+def test_convolutions_train_too(small_data, recipe, run):
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Conv2d(1, 4, 3),
@@ -119,29 +121,29 @@ def test_convolutions_train_too(small_data, recipe):
         nn.BatchNorm1d(5),
     )
     masks = {"0.weight": np.arange(36).reshape(4, 1, 3, 3) % 2 == 0}
-    trained = train_masked(model, masks, small_data, recipe(augmentation="none"), 0, "cpu")
+    trained = train_masked(model, masks, run(small_data, recipe(augmentation="none")))
     assert not trained.state["0.weight"][~masks["0.weight"]].any()
     assert trained.test_accuracy > 0.5
 
 
-def test_divergence_is_a_status_and_not_a_crash(perceptron, small_data, recipe):
-    trained = train_masked(perceptron(WIDTHS), {}, small_data, recipe(learning_rate=1e30), 0, "cpu")
+def test_divergence_is_a_status_and_not_a_crash(perceptron, small_data, recipe, run):
+    trained = train_masked(perceptron(WIDTHS), {}, run(small_data, recipe(learning_rate=1e30)))
     assert trained.status == "diverged"
     assert trained.steps < 60
     assert np.isnan(trained.test_accuracy)
 
 
 def test_a_killed_run_goes_on_to_the_identical_result(
-    perceptron, small_data, recipe, masks, tmp_path, monkeypatch
+    perceptron, small_data, recipe, run, masks, tmp_path, monkeypatch
 ):
-    expected = train_masked(perceptron(WIDTHS), masks, small_data, recipe(), 0, "cpu")
+    expected = train_masked(perceptron(WIDTHS), masks, run(small_data, recipe()))
     monkeypatch.setattr(checkpoint, "INTERVAL", 0)
     work = tmp_path / "state"
     for writes in (10, 31):
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(checkpoint.Checkpoint, "save", killed_after(writes))
-            train_masked(perceptron(WIDTHS), masks, small_data, recipe(), 0, "cpu", work)
-    resumed = train_masked(perceptron(WIDTHS), masks, small_data, recipe(), 0, "cpu", work)
+            train_masked(perceptron(WIDTHS), masks, run(small_data, recipe(), 0, work))
+    resumed = train_masked(perceptron(WIDTHS), masks, run(small_data, recipe(), 0, work))
     for name, array in expected.state.items():
         np.testing.assert_array_equal(resumed.state[name], array, err_msg=name, strict=True)
     assert resumed.history.equals(expected.history)
@@ -161,9 +163,9 @@ def killed_after(writes):
 
 
 @pytest.mark.parametrize("device", ["abacus", "cuda:99"])
-def test_a_device_that_is_not_there_is_refused(perceptron, small_data, recipe, device):
+def test_a_device_that_is_not_there_is_refused(perceptron, small_data, recipe, run, device):
     with pytest.raises(UserError, match=f"device: '{device}'"):
-        train_masked(perceptron(WIDTHS), {}, small_data, recipe(), 0, device)
+        train_masked(perceptron(WIDTHS), {}, run(small_data, recipe(), device=device))
 
 
 @pytest.mark.parametrize(
@@ -175,6 +177,6 @@ def test_a_device_that_is_not_there_is_refused(perceptron, small_data, recipe, d
         ({"fc1.weight": np.ones((12, 64))}, "float64"),
     ],
 )
-def test_a_mask_that_fits_no_kernel_is_refused(perceptron, small_data, recipe, masks, message):
+def test_a_mask_that_fits_no_kernel_is_refused(perceptron, small_data, recipe, run, masks, message):
     with pytest.raises(UserError, match=message):
-        train_masked(perceptron(WIDTHS), masks, small_data, recipe(), 0, "cpu")
+        train_masked(perceptron(WIDTHS), masks, run(small_data, recipe()))

@@ -8,30 +8,30 @@ import numpy as np
 import pytest
 
 from effective_sparsity.errors import UserError
+from effective_sparsity.networks.layers import fully_connected
 from effective_sparsity.training import checkpoint
 from effective_sparsity.training.batches import Batches
 from effective_sparsity.training.checkpoint import Checkpoint
-from effective_sparsity.training.masked import train_masked, train_stacked
-from effective_sparsity.training.packed import train_packed
+from effective_sparsity.training.masked import train_masked
+from effective_sparsity.training.packed.engine import train_packed
 
 WIDTHS = (64, 12, 5)
 
 
-@pytest.fixture(params=["masked", "stacked", "packed"])
-def train(request, perceptron, state_of, random_masks, small_data, recipe):
+@pytest.fixture(params=["masked", "packed"])
+def train(request, perceptron, state_of, random_masks, small_data, recipe, run):
     """A function that trains and returns the first result: of a work file and settings of the recipe."""
     masks = [random_masks(WIDTHS, (0.5, 0.5), seed) for seed in range(2)]
 
     def masked(settings, work):
-        return train_masked(perceptron(WIDTHS), masks[0], small_data, settings, 0, "cpu", work)
-
-    def stacked(settings, work):
-        return train_stacked(perceptron(WIDTHS), masks, small_data, settings, 0, "cpu", work)[0]
+        return train_masked(perceptron(WIDTHS), masks[0], run(small_data, settings, 0, work))
 
     def packed(settings, work):
-        return train_packed(state_of(perceptron(WIDTHS)), masks, small_data, settings, 0, work)[0]
+        return train_packed(
+            fully_connected(12), state_of(perceptron(WIDTHS)), masks, run(small_data, settings, 0, work)
+        )[0]
 
-    engine = {"masked": masked, "stacked": stacked, "packed": packed}[request.param]
+    engine = {"masked": masked, "packed": packed}[request.param]
     return lambda work=None, **settings: engine(recipe(**settings), work)
 
 
@@ -70,7 +70,7 @@ def test_a_full_disk_stops_no_training(train, tmp_path, monkeypatch, caplog, wri
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", after(writes, OSError(28, "No space left on device"), os.fsync))
         assert_same(train(tmp_path / "state"), expected)
-    assert f"{tmp_path / 'state'}: training state not written, training goes on" in caplog.text
+    assert f"{tmp_path / 'state'}: training state not written, training continues" in caplog.text
     # What was written before is whole, and is gone on from.
     assert [path.name for path in tmp_path.iterdir()] == ["state"] * bool(writes)
     assert_same(train(tmp_path / "state"), expected)

@@ -19,8 +19,17 @@ def test_profiles_repeat_what_they_replace(root, profile):
 
 @pytest.mark.parametrize("profile", ["gpu", "slurm"])
 def test_snakemake_understands_every_setting(fresh, profile):
+    fresh.config["device"] = "cpu"
     plan = fresh.planned("--workflow-profile", str(fresh.root / "profiles" / profile))
     assert plan["subnetworks"] == len(fresh.config["pruners"])
+
+
+def test_a_cluster_refuses_to_look_for_a_gpu_here_even_in_a_dry_run(fresh):
+    done = fresh.run("--workflow-profile", str(fresh.root / "profiles/slurm"), "--dry-run")
+    assert done.returncode != 0
+    assert "\nError: config: device: auto looks for a GPU on this machine, and the jobs run" in done.stderr
+    assert "Traceback" not in done.stderr
+    fresh.planned("--workflow-profile", str(fresh.root / "profiles/slurm"), "data")  # which needs no GPU
 
 
 def test_the_partitions_hold_the_longest_job_of_the_paper(root):

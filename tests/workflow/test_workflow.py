@@ -1,9 +1,12 @@
 """The workflow as its users run it: from nothing, again, after a change, after a kill."""
 
+import gzip
+import hashlib
 import json
 import os
 import re
 import shutil
+import struct
 
 import numpy as np
 import pandas as pd
@@ -145,6 +148,33 @@ def test_data_that_are_fetched_again_make_nothing_else_again(copy):
     assert not copy.planned()
     copy.succeed("data")
     assert not copy.planned()
+
+
+def test_variants_that_are_made_again_make_nothing_else_again(fresh):
+    """They have checksums, so they are what they were."""
+    random = np.random.default_rng(0)
+    arrays = {
+        "train-images-idx3-ubyte": random.integers(0, 256, (200, 28, 28), dtype=np.uint8),
+        "train-labels-idx1-ubyte": np.arange(200, dtype=np.uint8) % 10,
+        "t10k-images-idx3-ubyte": random.integers(0, 256, (20, 28, 28), dtype=np.uint8),
+        "t10k-labels-idx1-ubyte": np.arange(20, dtype=np.uint8) % 10,
+    }
+    checksums = {}
+    for name, array in arrays.items():
+        header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+        content = gzip.compress(header + array.tobytes(), mtime=0)
+        (fresh.folder / f"{name}.gz").write_bytes(content)
+        checksums[f"{name}.gz"] = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    fresh.config |= {
+        "datasets": {"noise": {"variant_of": "mnist", "files": checksums}},
+        "architectures": {"lenet-300-100": {"dataset": "noise", "steps": 2}},
+        "mirrors": [fresh.folder.as_uri()],
+    }
+    dense = "results/tiny/lenet-300-100/seed-0/dense/trained.safetensors"
+    fresh.succeed(dense)
+    (fresh.folder / "data/noise.safetensors").unlink()
+    fresh.succeed("data")
+    assert not fresh.planned(dense)
 
 
 def test_results_copied_elsewhere_are_not_made_again(copy):
@@ -297,6 +327,64 @@ def test_a_folder_of_images_is_studied_with_a_convolutional_network(fresh):
     uniform_plus = table.loc["magnitude-uniform-plus"].set_index(["criterion", "target_compression"])
     assert uniform_plus.status["direct", 10] == "ok"
     assert uniform_plus.status["direct", 200] == "unreachable"
+
+
+def test_an_image_folder_with_fewer_images_than_a_batch_fails_in_the_download(fresh):
+    for split in ("train", "test"):
+        for class_ in ("ash", "elm"):
+            folder = fresh.folder / "leaves" / split / class_
+            folder.mkdir(parents=True)
+            Image.new("RGB", (3, 3)).save(folder / "1.png")
+    fresh.config |= {
+        "datasets": {"leaves": {"image_folder": "leaves", "size": [32, 32], "classes": 2}},
+        "architectures": {"lenet-5": {"dataset": "leaves"}},
+    }
+    done = fresh.run("data")
+    assert done.returncode != 0
+    assert (
+        "Error: data set leaves: 2 training images are fewer than the 128 in a batch of lenet-5; add images, "
+        "or set architectures.lenet-5.batch_size to at most 2"
+    ) in done.stderr
+    fresh.config["architectures"]["lenet-5"]["batch_size"] = 2
+    fresh.succeed("data")
+
+
+def test_an_edited_pruner_is_ranked_again_and_no_other(fresh, tmp_path, monkeypatch):
+    project = tmp_path / "project"
+    monkeypatch.setenv("PYTHONPATH", str(project / "lib"))  # before an installed library
+    for name in ("lib", "rules", "workflow_scripts", "profiles"):
+        shutil.copytree(fresh.root / name, project / name)
+    for name in ("Snakefile", "environment.yml"):
+        shutil.copy(fresh.root / name, project)
+    fresh.root = project
+    fresh.config |= {"train": False, "pruners": ["mine", "synflow"], "compressions": [10]}
+    pruners = project / "lib/effective_sparsity/pruning/pruners.py"
+    original = pruners.read_text()
+    scores = '\n\nPRUNERS["mine"] = Pruner(lambda inputs: {name: %s for name in inputs.prunable})\n'
+    pruners.write_text(original + scores % "inputs.initial[name]")
+    counts = [f"results/tiny/lenet-300-100/seed-0/{name}/layers.csv" for name in ("mine", "synflow")]
+    fresh.succeed(*counts)
+    pruners.write_text(original + scores % "inputs.initial[name]" + "# Nothing new.\n")
+    assert not fresh.planned(*counts)
+    pruners.write_text(original + scores % "-inputs.initial[name]")
+    assert fresh.planned(*counts) == {"subnetworks": 1}
+
+
+def test_a_key_that_appears_twice_is_refused(fresh):
+    study = fresh.folder / "twice.yaml"
+    study.write_text("study: twice\nseeds: [0]\nseeds: [1]\n")
+    done = fresh.run("--dry-run", f"--configfile={study}")
+    assert done.returncode != 0
+    assert (
+        f"Error: config: {study} cannot be read (line 3: seeds appears twice in the same place)"
+        in done.stderr
+    )
+
+
+def test_targets_may_follow_options_that_name_one_value_each(fresh):
+    """The form that the documentation uses."""
+    plan = fresh.planned(f"--configfile={fresh.folder}/config.yaml", "--config=seeds=[0]", "data")
+    assert plan == {"download": 1}
 
 
 def test_the_paper_s_plan_has_at_most_1500_jobs(fresh):

@@ -6,7 +6,7 @@ frames        claim 4: what the frame of comparison changes
 extension     claim 5: effective pruning hits its target, at low cost
 comparisons   claims 6 and 7: which pruner is better
 selection     rows of the tables and levels that several claims look at
-evidence      from one value per seed to a verdict: bounds, Holm's correction, jackknife
+evidence      from one value per seed to a verdict: bounds and Holm's correction
 verdicts      all claims and measurements as tables
 page          the same as a page to read
 """

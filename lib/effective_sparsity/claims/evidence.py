@@ -5,10 +5,10 @@ parts that are decided together, confirming and refuting alike. The interval sho
 test, so a part is undecided exactly where its interval contains the bound.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 from scipy import stats
@@ -20,7 +20,6 @@ POWER = 0.9
 MANY_SEEDS = 1000
 
 Unit = Literal["factor", "points", "share", "tau"]
-Item = TypeVar("Item")
 
 
 class Verdict(StrEnum):
@@ -176,17 +175,3 @@ def overall(verdicts: Sequence[Verdict], any_suffices: bool = False) -> Verdict:
     if found == {Verdict.CONFIRMED}:
         return Verdict.CONFIRMED
     return Verdict.REFUTED if Verdict.REFUTED in found else Verdict.UNDECIDED
-
-
-def jackknife(statistic: Callable[[Sequence[Item]], float], seeds: Sequence[Item]) -> list[float]:
-    """One value per seed of a statistic that needs several seeds at once: its pseudo-values.
-
-    Their mean is the jackknife estimate, and their standard error that of Tukey (1958).
-
-    Args:
-        statistic: of any part of `seeds`.
-        seeds: at least three.
-    """
-    n = len(seeds)
-    whole = statistic(seeds)
-    return [n * whole - (n - 1) * statistic([*seeds[:i], *seeds[i + 1 :]]) for i in range(n)]

@@ -7,8 +7,9 @@ frame the effectively pruned ones.
 import numpy as np
 import pandas as pd
 
-from effective_sparsity.claims.evidence import MIN_SEEDS, Bound, Part, jackknife
+from effective_sparsity.claims.evidence import MIN_SEEDS, Bound, Part
 from effective_sparsity.claims.selection import AT_INITIALISATION, PRIMARY, SECONDARY, within
+from effective_sparsity.figures.statistics import jackknife
 from effective_sparsity.figures.tables import Tables
 
 MIN_PRUNERS, MIN_LEVELS = 5, 2

@@ -2,7 +2,7 @@
 
 import copy
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -16,16 +16,17 @@ from effective_sparsity.compaction.narrowing import narrow_kernel, narrowed
 from effective_sparsity.compaction.plain import plain_copy
 from effective_sparsity.compaction.plan import Plan
 from effective_sparsity.compaction.recording import Recording, record
+from effective_sparsity.compaction.samples import plain_names, sample_shape
 from effective_sparsity.compaction.verification import verify
+from effective_sparsity.connectivity.models import unwrapped
 from effective_sparsity.connectivity.network import Connectivity
-from effective_sparsity.connectivity.tensors import as_array, given
+from effective_sparsity.connectivity.tensors import as_array, masks_of
 from effective_sparsity.errors import UserError
 
 if TYPE_CHECKING:
     from effective_sparsity.connectivity.tensors import Given
 
 Constants = Literal["fold", "keep", "train"]
-_ORIGINAL = "_orig"  # torch.nn.utils.prune keeps the weight in weight_orig
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,17 +70,17 @@ class Compaction:
 def compact(
     model: nn.Module,
     masks: "Mapping[str, Given] | None",
-    input_shape: Sequence[int],
+    inputs,
     constants: Constants = "fold",
 ) -> nn.Module:
     """A smaller network that computes the same function as a pruned one.
 
     Args:
-        model: any module that `effective_masks` takes; it is left as it was.
-        masks: parameter name -> boolean mask, True where the weight is kept; weights that are not named are
+        model: any module that `effective_masks` takes, of one floating point input; it is left as it was.
+        masks: parameter name -> mask, True or 1 where the weight is kept; weights that are not named are
             kept. None: the masks of ``torch.nn.utils.prune``, and other weights where they are not zero.
-        input_shape: shape of one sample without the batch. The result is made for inputs of this shape: which
-            units are live depends on it.
+        inputs: shape of one sample without the batch, or an example with a batch. The result is made for
+            inputs of this shape: which units are live depends on it.
         constants: what becomes of units that biases alone feed, so that they are constant.
 
             - "fold": they go into the biases of what they feed. Behind a padded convolution a constant is not
@@ -96,7 +97,8 @@ def compact(
         function in evaluation mode is that of the masked model, up to rounding.
 
     Raises:
-        UserError: as for `effective_masks`, or an operation in the way that cannot be rewritten.
+        UserError: as for `effective_masks`; several inputs or integers; a model that cannot be copied; or an
+            operation in the way that cannot be rewritten.
 
     Warns:
         UserWarning: no path is left from the inputs to the outputs, so the result is a constant.
@@ -113,19 +115,23 @@ def compact(
           (2): Linear(in_features=2, out_features=2, bias=True)
         )
     """
-    return compaction(model, masks, input_shape, constants).model
+    return compaction(model, masks, inputs, constants).model
 
 
 def compaction(
     model: nn.Module,
     masks: "Mapping[str, Given] | None",
-    input_shape: Sequence[int],
+    inputs,
     constants: Constants = "fold",
 ) -> Compaction:
     """As :func:`compact`, with an account of what was cut, what was not, and why."""
     if constants not in get_args(Constants):
         raise UserError(f"constants={constants!r} is unknown; use one of {', '.join(get_args(Constants))}")
-    masked = plain_copy(model)
+    input_shape = sample_shape(inputs)
+    names = plain_names(model, unwrapped(model))
+    masked = plain_copy(unwrapped(model))
+    if masks is not None:
+        masks = {names.get(name, name): mask for name, mask in masks_of(masks).items()}
     kept = _checked(masked, masks, input_shape)
     with torch.no_grad():
         for name, mask in kept.items():
@@ -154,13 +160,12 @@ def compaction(
 
 
 def _checked(
-    model: nn.Module, masks: "Mapping[str, Given] | None", input_shape: Sequence[int]
+    model: nn.Module, masks: "Mapping[str, Given] | None", input_shape: tuple[int, ...]
 ) -> dict[str, np.ndarray]:
     """The masks as arrays, by the names of the plain copy."""
     connectivity = Connectivity(model, input_shape)
     if masks is None:
         return {name: model.get_parameter(name).detach().cpu().numpy() != 0 for name in connectivity.shapes}
-    masks = {name.removesuffix(_ORIGINAL): mask for name, mask in given(masks).items()}
     if masks:
         connectivity.flops(masks)  # raises what is wrong with them
     return {name: np.ascontiguousarray(as_array(mask)) for name, mask in masks.items()}
@@ -171,7 +176,7 @@ def _settled(
     masks: Mapping[str, np.ndarray],
     recording: Recording,
     constants: str,
-    input_shape: Sequence[int],
+    input_shape: tuple[int, ...],
 ) -> Plan:
     """A plan whose network was seen to do what the model does."""
     for replace in (True, False):

@@ -17,11 +17,11 @@ from effective_sparsity.compaction.narrowing import n_groups
 from effective_sparsity.compaction.plan import Plan
 from effective_sparsity.compaction.recording import Recorded, Recording
 from effective_sparsity.connectivity import operators, weighted
-from effective_sparsity.connectivity.graph import Step
+from effective_sparsity.connectivity.graph import Step, WeightedStep
 
 _MOVEMENTS = (operators.Rearrangement, operators.Concatenation)
 _KERNELS = (weighted.Convolution, weighted.TransposedConvolution, weighted.ActivationTimesWeight)
-_SETTINGS = ("allowed", "dim", "dims", "keepdim", "steps", "window")
+_SETTINGS = ("allowed", "dim", "dims", "keepdim", "linked", "rows", "steps", "target", "window")
 
 
 class Correspondence:
@@ -37,7 +37,8 @@ class Correspondence:
 
     def __init__(self, plan: Plan, narrow: Recording):
         self._plan, self._narrow = plan, narrow
-        self._numbers = {0: 0}  # of a value of the model -> of its counterpart; not for values now constant
+        # Of a value of the model -> of its counterpart; not for values that are constant now.
+        self._numbers = {value: value for value in narrow.graph.inputs}
         self._sums: dict[int, int] = {}  # the result of a layer that got a bias map -> the sum of both
         self._new_maps = {
             name
@@ -107,7 +108,7 @@ class Correspondence:
                 return False
         return True
 
-    def _same_step(self, step: Step, counterpart: Step) -> bool:
+    def _same_step(self, step: Step | WeightedStep, counterpart: Step | WeightedStep) -> bool:
         operator, other = step.operator, counterpart.operator
         if type(operator) is not type(other) or self._narrow.graph.shapes[counterpart.output] != self._shape(
             step.output
@@ -117,13 +118,13 @@ class Correspondence:
             return self._same_movement(step, counterpart)
         if any(not np.array_equal(getattr(operator, name, 0), getattr(other, name, 0)) for name in _SETTINGS):
             return False
-        if step.weight is not None and step.weight.parameter in self._plan.propagation.kernels:
-            kernel = self._plan.propagation.kernels[step.weight.parameter]
+        kernel = self._plan.propagation.kernels.get((step.weight and step.weight.parameter) or "")
+        if kernel is not None:
             inputs = self._plan.keeps(kernel.inputs)
             return getattr(other, "groups", 1) == n_groups(inputs, kernel.groups)
         return getattr(operator, "groups", 1) == getattr(other, "groups", 1)
 
-    def _same_movement(self, step: Step, counterpart: Step) -> bool:
+    def _same_movement(self, step: Step | WeightedStep, counterpart: Step | WeightedStep) -> bool:
         """Whether each element of the narrow result comes from the counterpart of its source."""
         before, after = [], []
         start = 1

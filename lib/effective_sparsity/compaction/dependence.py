@@ -1,13 +1,11 @@
 """What depends on the input, and what the outputs depend on, element by element."""
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from effective_sparsity.connectivity.graph import Graph, Step
+from effective_sparsity.connectivity.graph import Graph, WeightedStep
 from effective_sparsity.connectivity.orders import Order
-from effective_sparsity.connectivity.weighted import Weighted
 
 _ORDER = Order.of("bool")
 
@@ -40,12 +38,14 @@ class Dependence:
 
     def _forward(self) -> list[np.ndarray]:
         shapes = self._graph.shapes
-        changes = [_ORDER.full(shape, _ORDER.never) for shape in shapes[:1]]
-        changes[0][...] = _ORDER.always
+        changes = {value: _ORDER.full(shapes[value], _ORDER.always) for value in self._graph.inputs}
         for step in self._graph.steps:
             inputs = [changes[value] for value in step.inputs]
-            changes.append(step.operator.forward(_ORDER, *inputs, *self._weight(step)))
-        return [change.astype(bool) for change in changes]
+            if isinstance(step, WeightedStep):
+                changes[step.output] = step.operator.forward(_ORDER, inputs[0], self._weight(step))
+            else:
+                changes[step.output] = step.operator.forward(_ORDER, *inputs)
+        return [changes[value].astype(bool) for value in range(len(shapes))]
 
     def backward(self, replaced: Collection[int]) -> list[np.ndarray]:
         """As `matters`, when the values of these numbers are put in as constants."""
@@ -56,16 +56,17 @@ class Dependence:
             beyond = matters[step.output]
             if step.output in replaced or not beyond.any():
                 continue
-            reached: Any = step.operator.backward(_ORDER, beyond, *self._weight(step))
-            widths = [reached] if isinstance(step.operator, Weighted) else reached
-            for value, reach in zip(step.inputs, widths, strict=True):
+            reached: Sequence[np.ndarray]
+            if isinstance(step, WeightedStep):
+                reached = [step.operator.backward(_ORDER, beyond, self._weight(step))]
+            else:
+                reached = step.operator.backward(_ORDER, beyond)
+            for value, reach in zip(step.inputs, reached, strict=True):
                 np.maximum(matters[value], reach, out=matters[value])
         return [matter.astype(bool) for matter in matters]
 
-    def _weight(self, step: Step) -> list[np.ndarray]:
-        if step.weight is None:
-            return []
+    def _weight(self, step: WeightedStep) -> np.ndarray:
         mask = self._masks.get(step.weight.parameter or "")
         if mask is None:
-            return [_ORDER.full(step.weight.shape, _ORDER.always)]
-        return [step.weight.of(mask.view(np.int8))]
+            return _ORDER.full(step.weight.shape, _ORDER.always)
+        return step.weight.of(mask.view(np.int8))

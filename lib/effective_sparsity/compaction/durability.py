@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from effective_sparsity.compaction.layers import is_kernel_layer
 from effective_sparsity.compaction.recording import Recording
 
 _BATCH = 4
@@ -30,7 +31,9 @@ class Durability:
         self._inputs: dict[str, list[Tensor]] = {}
         self._zeros: dict[str, np.ndarray] = {}
         names = {
-            recorded.module for recorded in recording.calls if any(step.weight for step in recorded.steps)
+            recorded.module
+            for recorded in recording.calls
+            if recorded.steps and is_kernel_layer(model.get_submodule(recorded.module))
         }
         for name in names:
             layer = model.get_submodule(name)

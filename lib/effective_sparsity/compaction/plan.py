@@ -12,7 +12,7 @@ from effective_sparsity.compaction.durability import Durability
 from effective_sparsity.compaction.layers import BIAS_MAPS, UNITWISE, computes_as, is_kernel_layer
 from effective_sparsity.compaction.recording import Recorded, Recording
 from effective_sparsity.compaction.units import Kernel, Propagation
-from effective_sparsity.connectivity.graph import Step
+from effective_sparsity.connectivity.graph import WeightedStep
 
 
 class Plan:
@@ -136,7 +136,7 @@ class Plan:
                     news |= self._fold_into(name, kernel, uses)
         return news
 
-    def _fold_into(self, name: str, kernel: Kernel, uses: list[tuple[Recorded, Step]]) -> bool:
+    def _fold_into(self, name: str, kernel: Kernel, uses: list[tuple[Recorded, WeightedStep]]) -> bool:
         """Whether a constant cannot be folded into this layer, so that more units are kept."""
         if self._durability is not None and self._keep_trained(name, kernel, uses):
             return True
@@ -160,7 +160,7 @@ class Plan:
         uneven = self._uneven(cut, uses)
         return self.classes.fix(kernel.inputs[uneven], f"their constants differ between positions of {name}")
 
-    def _keep_trained(self, name: str, kernel: Kernel, uses: list[tuple[Recorded, Step]]) -> bool:
+    def _keep_trained(self, name: str, kernel: Kernel, uses: list[tuple[Recorded, WeightedStep]]) -> bool:
         """Keeps the constants that training moves; what they feed moves with them."""
         assert self._durability is not None
         constants = [self._constants(recorded, step) for recorded, step in uses]
@@ -174,7 +174,7 @@ class Plan:
         self._moving[outputs] = True
         return self.classes.fix(kernel.inputs[trained], f"their constants are trained ({name})") or news
 
-    def _constants(self, recorded: Recorded, step: Step) -> np.ndarray:
+    def _constants(self, recorded: Recorded, step: WeightedStep) -> np.ndarray:
         """Which elements (inputs, *positions) of an activation are constants that matter."""
         value = step.inputs[0]
         constant = ~self.dependence.changes[value] & self.dependence.matters[value]
@@ -190,13 +190,13 @@ class Plan:
             return True
         return is_kernel_layer(self.modules[user.module]) and self._is_normalised(user.outputs[0])
 
-    def _shift(self, recorded: Recorded, step: Step, cut: np.ndarray) -> Shift | None:
+    def _shift(self, recorded: Recorded, step: WeightedStep, cut: np.ndarray) -> Shift | None:
         changes = self.dependence.changes[step.inputs[0]]
         axis = 1 if "weight" in recorded.call else changes.ndim - 1
         units = cut.reshape(-1, *(1,) * (changes.ndim - axis - 1))
         return shift(recorded, ~changes & units, self.dependence.matters[step.output])
 
-    def _uneven(self, cut: np.ndarray, uses: list[tuple[Recorded, Step]]) -> np.ndarray:
+    def _uneven(self, cut: np.ndarray, uses: list[tuple[Recorded, WeightedStep]]) -> np.ndarray:
         """Of the units that are cut those whose own constant has no single bias; all, if none has."""
         uneven = np.zeros_like(cut)
         for unit in np.flatnonzero(cut):
@@ -248,6 +248,6 @@ class Plan:
 
 def _is_main(recorded: Recorded) -> bool:
     """Whether an operation is the one that a layer is for, rather than its padding or bias."""
-    return any(step.weight is not None for step in recorded.steps) or (
+    return any(isinstance(step, WeightedStep) for step in recorded.steps) or (
         "batch_norm" in recorded.call.name or "prelu" in recorded.call.name
     )

@@ -5,16 +5,15 @@ mix units through their statistics, so a unit that no path reaches may still cha
 they are: "does not depend on the input" then holds for the function.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from torch import Tensor, nn
 
-from effective_sparsity.connectivity import aten
+from effective_sparsity.connectivity import rules
 from effective_sparsity.connectivity.calls import Call, Draft, Value
-from effective_sparsity.connectivity.graph import Graph, Step
+from effective_sparsity.connectivity.graph import Graph, Step, WeightedStep
 from effective_sparsity.connectivity.operators import Operator
 from effective_sparsity.connectivity.tracing import trace
 from effective_sparsity.errors import UserError
@@ -57,7 +56,7 @@ class Recorded:
     module: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Step | WeightedStep, ...] = ()
 
     def constants(self) -> list[Tensor]:
         """The operands that do not depend on the input: parameters, buffers, tensors made on the way."""
@@ -78,13 +77,11 @@ class Recording:
     Attributes:
         graph: the operations on values that depend on the input.
         calls: all operations on such values and on parameters, in order.
-        entangled: name of each parameter that reaches its layer mixed with others -> the operation.
         failure: why the run broke off after the last of the calls; None if it ran to the end.
     """
 
     graph: Graph
     calls: list[Recorded]
-    entangled: dict[str, str] = field(default_factory=dict)
     failure: UserError | None = None
 
     @cached_property
@@ -118,8 +115,9 @@ class _Recorder:
     def __call__(self, draft: Draft, call: Call) -> list[Value]:
         self.draft = draft
         dims = _mixed(call)
-        if dims is None or any(value.opaque for value in call.values()) or len(call.activations()) != 1:
-            values = aten.interpret(draft, call)
+        understood = len(call.activations()) == 1 and not any(value.opaque for value in call.values())
+        if dims is None or not understood or not call.results[0].numel():
+            values = rules.interpret(draft, call)
         else:
             values = [draft.emit(Mixing(dims), call.activations(), call.shape)]
             values += [
@@ -141,19 +139,23 @@ class _Recorder:
         return self.calls
 
 
-def record(model: nn.Module, input_shape: Sequence[int]) -> Recording:
-    """Runs the model in evaluation mode on one sample of zeros; a run that fails is recorded up to there."""
+def record(model: nn.Module, sample: tuple[int, ...]) -> Recording:
+    """Runs the model in evaluation mode on a sample of zeros; a run that fails is recorded up to there.
+
+    Args:
+        model: left exactly as it was.
+        sample: shape of one sample without the batch.
+    """
     recorder = _Recorder(model)
     try:
-        graph, entangled = trace(model, input_shape, recorder)
+        graph = trace(model, sample, interpret=recorder, with_values=True).graph
     except UserError as error:
-        draft = recorder.draft or Draft((1, *input_shape))
-        graph = draft.graph([])
+        graph = (recorder.draft or Draft()).graph([])
         return Recording(graph, recorder.finish(graph), failure=error)
     finally:
         for handle in recorder.handles:
             handle.remove()
-    return Recording(graph, recorder.finish(graph), entangled)
+    return Recording(graph, recorder.finish(graph))
 
 
 def _mixed(call: Call) -> tuple[int, ...] | None:
@@ -164,6 +166,8 @@ def _mixed(call: Call) -> tuple[int, ...] | None:
         return tuple(range(len(call.shape) - len(call["normalized_shape"]), len(call.shape)))
     if call.name == "native_group_norm":
         return tuple(range(1, len(call.shape)))
+    if call.name == "_weight_norm_interface":
+        return tuple(dim for dim in range(len(call.shape)) if dim != call["dim"])
     if call.name in _BATCH_NORM and (call.get("training") or call.get("running_mean") is None):
         return tuple(dim for dim in range(len(call.shape)) if dim != 1)
     return None

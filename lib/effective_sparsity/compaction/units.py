@@ -12,7 +12,9 @@ from effective_sparsity.compaction.layers import UNITWISE, computes_as, is_kerne
 from effective_sparsity.compaction.movements import follow
 from effective_sparsity.compaction.recording import Mixing, Recorded, Recording
 from effective_sparsity.connectivity import operators, weighted
-from effective_sparsity.connectivity.graph import Step
+from effective_sparsity.connectivity.graph import Step, WeightedStep
+
+AnyStep = Step | WeightedStep
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +43,7 @@ class Kernel:
     groups: int
     inputs: np.ndarray
     outputs: np.ndarray
-    uses: list[tuple[Recorded, Step]] = field(default_factory=list)
+    uses: list[tuple[Recorded, WeightedStep]] = field(default_factory=list)
 
 
 class Propagation:
@@ -84,7 +86,7 @@ class Propagation:
         found = [units.ids for value in values if (units := self.units[value]) is not None]
         return self.classes.fix(np.concatenate(found), reason) if found else False
 
-    def elementwise(self, recorded: Recorded, step: Step) -> None:
+    def elementwise(self, recorded: Recorded, step: AnyStep) -> None:
         rank = len(self._shapes[step.output])
         aligned = [
             Units(units.dim + rank - len(self._shapes[value]), units.ids)
@@ -124,7 +126,7 @@ class Propagation:
     def _owns(self, layer: nn.Module) -> bool:
         return all(self._owners[id(parameter)] == 1 for parameter in layer.parameters(recurse=False))
 
-    def reduction(self, recorded: Recorded, step: Step) -> None:
+    def reduction(self, recorded: Recorded, step: AnyStep) -> None:
         operator, units = step.operator, self.units[step.inputs[0]]
         assert isinstance(operator, operators.Reduction)
         if units is None:
@@ -135,7 +137,7 @@ class Propagation:
         before = 0 if operator.keepdim else sum(dim < units.dim for dim in operator.dims)
         self.units[step.output] = Units(units.dim - before, units.ids)
 
-    def mixing(self, recorded: Recorded, step: Step) -> None:
+    def mixing(self, recorded: Recorded, step: AnyStep) -> None:
         operator, units = step.operator, self.units[step.inputs[0]]
         assert isinstance(operator, Mixing)
         if units is not None and units.dim in operator.dims:
@@ -143,7 +145,7 @@ class Propagation:
         else:
             self.elementwise(recorded, step)
 
-    def pooling(self, recorded: Recorded, step: Step) -> None:
+    def pooling(self, recorded: Recorded, step: AnyStep) -> None:
         operator, units = step.operator, self.units[step.inputs[0]]
         assert isinstance(operator, operators.AdaptivePooling | operators.Pooling)
         steps = operator.window.steps if isinstance(operator, operators.Pooling) else operator.steps
@@ -154,7 +156,7 @@ class Propagation:
             return
         self.units[step.output] = units
 
-    def movement(self, recorded: Recorded, step: Step) -> None:
+    def movement(self, recorded: Recorded, step: AnyStep) -> None:
         found = [self.units[value] for value in step.inputs]
         if not any(found):
             return
@@ -174,12 +176,24 @@ class Propagation:
         else:
             self.units[step.output] = Units(*moved)
 
-    def product(self, recorded: Recorded, step: Step) -> None:
+    def product(self, recorded: Recorded, step: AnyStep) -> None:
         self.fix(step.inputs, f"{recorded} mixes them")
-        if step.weight is not None and step.weight.parameter is not None:
+        if isinstance(step, WeightedStep) and step.weight.parameter is not None:
             self._elsewhere.add(step.weight.parameter)
 
-    def weighted(self, recorded: Recorded, step: Step) -> None:
+    def linked(self, recorded: Recorded, step: AnyStep) -> None:
+        """A linear map along one dimension, the same for all units of another."""
+        operator, units = step.operator, self.units[step.inputs[0]]
+        assert isinstance(operator, operators.Links)
+        if units is None:
+            return
+        if units.dim == operator.dim or any(tensor.numel() > 1 for tensor in recorded.constants()):
+            self.classes.fix(units.ids, f"{recorded} mixes them")
+            return
+        self.units[step.output] = units
+
+    def weighted(self, recorded: Recorded, step: AnyStep) -> None:
+        assert isinstance(step, WeightedStep)
         units, operator = self.units[step.inputs[0]], step.operator
         linear = isinstance(operator, weighted.ActivationTimesWeight)
         axis = len(self._shapes[step.inputs[0]]) - 1 if linear else 1
@@ -200,10 +214,10 @@ class Propagation:
         else:
             self.classes.fix(kernel.outputs, "a single unit is never cut")
 
-    def _kernel(self, recorded: Recorded, step: Step) -> Kernel | None:
+    def _kernel(self, recorded: Recorded, step: WeightedStep) -> Kernel | None:
         """The kernel of a layer that is narrowed; None for other uses of weights."""
         layer, weight = self._modules[recorded.module], step.weight
-        if weight is None or weight.parameter is None or not is_kernel_layer(layer):
+        if weight.parameter is None or not is_kernel_layer(layer):
             return None
         name = weight.parameter
         if self._first_names.get(id(layer.weight)) != name:
@@ -224,19 +238,22 @@ def _size(shape: tuple[int, ...], dim: int) -> int:
     return shape[dim] if -dim <= len(shape) else 1
 
 
-Rule = Callable[[Propagation, Recorded, Step], None]
+Rule = Callable[[Propagation, Recorded, AnyStep], None]
 _RULES: dict[type, Rule] = {
     Mixing: Propagation.mixing,
+    operators.Accumulation: Propagation.product,
     operators.ActivationProduct: Propagation.product,
     operators.AdaptivePooling: Propagation.pooling,
     operators.Attention: Propagation.product,
     operators.Concatenation: Propagation.movement,
+    operators.Links: Propagation.linked,
     operators.Pooling: Propagation.pooling,
     operators.Rearrangement: Propagation.movement,
     operators.Reduction: Propagation.reduction,
     operators.Union: Propagation.elementwise,
     weighted.ActivationTimesWeight: Propagation.weighted,
     weighted.Convolution: Propagation.weighted,
+    weighted.Lookup: Propagation.product,
     weighted.TransposedConvolution: Propagation.weighted,
     weighted.WeightTimesActivation: Propagation.product,
 }

@@ -1,17 +1,16 @@
 """What is known of a model while it is traced: its values, its calls of operations and the graph so far."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
 
-from effective_sparsity.connectivity.graph import Graph, Step
+from effective_sparsity.connectivity.graph import Graph, Operand, Step, WeightedStep
 from effective_sparsity.connectivity.operators import Operator
 from effective_sparsity.connectivity.parameters import Arrangement, Entangled, operand
-from effective_sparsity.errors import UserError
+from effective_sparsity.connectivity.weighted import Weighted
 
 
 @dataclass(eq=False)
@@ -44,47 +43,105 @@ class Value:
 class Draft:
     """A graph that grows.
 
-    Args:
-        input_shape: shape of the network's input, the batch of one sample included.
-
     Attributes:
-        input: the network's input.
         entangled: name of each parameter that reaches its layer mixed with others -> the operation that
             mixed them.
+        weights: each operand with the tensor that the model multiplied by.
+        mixed: tensors of operands that mix several parameters, by the names of these.
     """
 
-    def __init__(self, input_shape: Sequence[int]):
-        self.input = Value(input_shape, varying=True, number=0)
+    def __init__(self):
         self.entangled: dict[str, str] = {}
-        self._shapes = [self.input.shape]
-        self._steps: list[Step] = []
+        self.weights: list[tuple[Operand, Tensor]] = []
+        self.mixed: list[tuple[str, Tensor]] = []
+        self._shapes: list[tuple[int, ...]] = []
+        self._inputs: list[int] = []
+        self._steps: list[Step | WeightedStep] = []
 
     @property
     def n_steps(self) -> int:
         """Number of operations so far."""
         return len(self._steps)
 
-    def emit(
-        self, operator: Operator, inputs: Sequence[Value], shape: Sequence[int], weight: Value | None = None
-    ) -> Value:
-        """Appends an operation and returns its result.
+    def input(self, shape: Sequence[int]) -> Value:
+        """A further input of the network; all of them come before the first operation."""
+        value = self._value(shape)
+        self._inputs.append(number_of(value))
+        return value
 
-        Raises:
-            UserError: the result has no elements.
-        """
-        if 0 in shape:
-            raise UserError(f"its result has shape {tuple(shape)}, without elements; enlarge the input")
-        output = Value(shape, varying=True, number=len(self._shapes))
-        self._shapes.append(output.shape)
-        if weight is not None and isinstance(weight.origin, Entangled):
-            self.entangled |= dict.fromkeys(sorted(weight.origin.parameters), weight.origin.operation)
-        pruned = None if weight is None else operand(weight.origin, weight.shape)
-        self._steps.append(Step(operator, tuple(value.number for value in inputs), output.number, pruned))
+    def emit(self, operator: Operator, inputs: Sequence[Value], shape: Sequence[int]) -> Value:
+        """Appends an operation without weights and returns its result."""
+        output = self._value(shape)
+        self._steps.append(Step(operator, tuple(map(number_of, inputs)), number_of(output)))
         return output
+
+    def emit_weighted(self, operator: Weighted, x: Value, shape: Sequence[int], weight: "Weight") -> Value:
+        """Appends an operation with a weight and returns its result."""
+        output = self._value(shape)
+        pruned = self._operand(weight)
+        self._steps.append(WeightedStep(operator, (number_of(x),), number_of(output), pruned))
+        return output
+
+    def entangle(self, values: Iterable[Value], operation: str) -> None:
+        """Notes that parameters meet the input in an operation that does not keep single weights apart."""
+        for value in values:
+            if value.origin is not None:
+                self.entangled |= dict.fromkeys(sorted(value.origin.parameters), operation)
+
+    def _operand(self, weight: "Weight") -> Operand:
+        pruned = operand(weight.origin, weight.shape)
+        if isinstance(weight.origin, Entangled):
+            self.entangled |= dict.fromkeys(sorted(weight.origin.parameters), weight.origin.operation)
+            if weight.tensor is not None:
+                self.mixed.append((", ".join(sorted(weight.origin.parameters)), weight.tensor))
+        elif pruned.parameter is not None and weight.tensor is not None:
+            self.weights.append((pruned, weight.tensor))
+        return pruned
 
     def graph(self, outputs: Sequence[Value]) -> Graph:
         """The graph with these outputs."""
-        return Graph(tuple(self._shapes), tuple(value.number for value in outputs), tuple(self._steps))
+        return Graph(
+            tuple(self._shapes), tuple(self._inputs), tuple(map(number_of, outputs)), tuple(self._steps)
+        )
+
+    def _value(self, shape: Sequence[int]) -> Value:
+        self._shapes.append(tuple(shape))
+        return Value(tuple(shape), varying=True, number=len(self._shapes) - 1)
+
+
+@dataclass
+class Weight:
+    """A constant factor.
+
+    Attributes:
+        shape: of the factor.
+        origin: the parameters in it; None if it has none, and conducts always.
+        tensor: the factor as the model computed it, if it is one that was computed.
+    """
+
+    shape: tuple[int, ...]
+    origin: Arrangement | Entangled | None = None
+    tensor: Tensor | None = None
+
+    def slice(self, index: int) -> "Weight":
+        """One element along the first dimension."""
+        origin = self.origin
+        if isinstance(origin, Arrangement):
+            origin = origin.then(lambda tensor: tensor[index])
+        return Weight(self.shape[1:], origin, None if self.tensor is None else self.tensor[index])
+
+    def reshaped(self, shape: tuple[int, ...]) -> "Weight":
+        """The same elements in another shape."""
+        origin = self.origin
+        if isinstance(origin, Arrangement):
+            origin = origin.then(lambda tensor: tensor.reshape(shape))
+        return Weight(shape, origin, None if self.tensor is None else self.tensor.reshape(shape))
+
+
+def number_of(value: Value) -> int:
+    """The number in the graph of a value that depends on the input."""
+    assert value.number is not None, "only understood values enter the graph"
+    return value.number
 
 
 class Call:
@@ -95,17 +152,17 @@ class Call:
         name: such as "convolution" for aten.convolution; an in-place operation has the name of the pure one.
         in_place: whether it overwrites its first operand.
         tensors: arguments by name, as the operation received them.
-        results: the tensors that it returned.
+        results: the tensors that it returned, once it has run.
     """
 
-    def __init__(self, operation, tensors: dict[str, Any], values: dict[str, Any], results: Sequence[Tensor]):
+    def __init__(self, operation, tensors: dict[str, Any], values: dict[str, Any]):
         self.operation = operation
         namespace, _, name = str(operation.overloadpacket).partition(".")
         self.in_place = operation._schema.is_mutable
         name = name.removesuffix("_") if self.in_place else name
         self.name = name if namespace == "aten" else f"{namespace}.{name}"
         self.tensors = tensors
-        self.results = results
+        self.results: list[Tensor] = []
         self._values = values
 
     def __getitem__(self, argument: str) -> Any:
@@ -118,6 +175,15 @@ class Call:
         """An argument that only some overloads have."""
         return self._values.get(argument, default)
 
+    def leaves(self) -> list[tuple[Any, Any]]:
+        """All arguments, those within lists one by one: as the operation received them, and as values."""
+        return list(zip(leaves(self.tensors), leaves(self._values), strict=True))
+
+    def weight(self, argument: str) -> Weight:
+        """A constant operand as a factor."""
+        value, tensor = self._values[argument], self.tensors[argument]
+        return Weight(tuple(tensor.shape), value.origin if isinstance(value, Value) else None, tensor)
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the (first) result."""
@@ -125,11 +191,7 @@ class Call:
 
     def values(self) -> list[Value]:
         """All traced operands, in order."""
-        return [leaf for leaf in tree_leaves(list(self._values.values())) if isinstance(leaf, Value)]
-
-    def leaves(self) -> list[tuple[Any, Any]]:
-        """All arguments, those within lists one by one: as the operation received them, and as values."""
-        return list(zip(tree_leaves(self.tensors), tree_leaves(self._values), strict=True))
+        return [leaf for leaf in leaves(self._values) if isinstance(leaf, Value)]
 
     def activations(self) -> list[Value]:
         """The operands that depend on the input, in order."""
@@ -144,9 +206,27 @@ def by_name(operation, args: Sequence, kwargs: dict[str, Any]) -> dict[str, Any]
     }
 
 
+def leaves(arguments: dict[str, Any]) -> list[Any]:
+    """The arguments of an operation, those in lists one by one."""
+    found: list[Any] = []
+    for value in arguments.values():
+        found.extend(value) if isinstance(value, (list, tuple)) else found.append(value)
+    return found
+
+
+def replaced(arguments: dict[str, Any], replacement: Callable[[Any], Any]) -> dict[str, Any]:
+    """Arguments with something else in the place of each of their :func:`leaves`."""
+    return {
+        name: [replacement(item) for item in value]
+        if isinstance(value, (list, tuple))
+        else replacement(value)
+        for name, value in arguments.items()
+    }
+
+
 def on_cpu(arguments: dict[str, Any]) -> dict[str, Any]:
     """Arguments with their tensors on the CPU, where widths live."""
-    return tree_map(lambda leaf: leaf.cpu() if isinstance(leaf, Tensor) else leaf, arguments)
+    return replaced(arguments, lambda leaf: leaf.cpu() if isinstance(leaf, Tensor) else leaf)
 
 
 def call_by_name(operation, arguments: dict[str, Any]) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from effective_sparsity.connectivity.network import Connectivity
-from effective_sparsity.connectivity.tensors import given, keys_of
+from effective_sparsity.connectivity.tensors import as_array, given, keys_of
 from effective_sparsity.connectivity.vectors import flatten, unflatten
 from effective_sparsity.errors import UserError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def compression_curve(
     model: "nn.Module",
     scores: "Mapping[str, Given]",
-    input_shape: Sequence[int],
+    inputs,
     compressions: Sequence[float],
 ) -> "pandas.DataFrame":
     """Kept and active weights of the subnetworks of a ranking.
@@ -31,7 +31,7 @@ def compression_curve(
     dict, then in flat order.
 
     Args:
-        model, scores, input_shape: as for :func:`effective_sparsity.effective_scores`.
+        model, scores, inputs: as for :func:`effective_sparsity.effective_scores`.
         compressions: target compressions, at least 1.
 
     Returns:
@@ -49,12 +49,14 @@ def compression_curve(
         raise UserError(f"compressions are {compressions!r}; give a list of numbers") from None
     if bad := [c for c in compressions if not c >= 1]:
         raise UserError(f"compression {bad[0]} is impossible; give compressions of at least 1")
-    connectivity = Connectivity(model, input_shape)
+    connectivity = Connectivity(model, inputs)
     scores = given(scores)
     order = connectivity.check(scores)
     ranks = total_order({name: keys_of(score, order) for name, score in scores.items()})
     n = sum(rank.size for rank in ranks.values())
-    effective = np.sort(flatten(connectivity.effective_scores(ranks)))
+    effective = np.sort(
+        flatten({name: as_array(s) for name, s in connectivity.effective_scores(ranks).items()})
+    )
     kept = np.array([n_at_compression(n, c) for c in compressions], int)
     active = n - np.searchsorted(effective, (n - kept + 1).astype(effective.dtype))
     curve = pandas.DataFrame({"compression": compressions, "n_kept": kept, "n_active": active})

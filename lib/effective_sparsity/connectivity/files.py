@@ -5,8 +5,7 @@ from dataclasses import fields, is_dataclass
 import numpy as np
 
 from effective_sparsity.connectivity import operators, weighted
-from effective_sparsity.connectivity.graph import Graph, Step
-from effective_sparsity.connectivity.operands import Operand
+from effective_sparsity.connectivity.graph import Graph, Operand, Step, WeightedStep
 from effective_sparsity.connectivity.windows import Window
 
 _KINDS = {
@@ -14,18 +13,22 @@ _KINDS = {
     for kind in (
         Graph,
         Step,
+        WeightedStep,
         Operand,
         Window,
+        operators.Accumulation,
         operators.ActivationProduct,
         operators.AdaptivePooling,
         operators.Attention,
         operators.Concatenation,
+        operators.Links,
         operators.Pooling,
         operators.Rearrangement,
         operators.Reduction,
         operators.Union,
         weighted.ActivationTimesWeight,
         weighted.Convolution,
+        weighted.Lookup,
         weighted.TransposedConvolution,
         weighted.WeightTimesActivation,
     )

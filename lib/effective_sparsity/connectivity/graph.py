@@ -1,86 +1,176 @@
 """The graph of a network, and the widest paths through it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from effective_sparsity.connectivity.operands import Operand
 from effective_sparsity.connectivity.operators import Operator
 from effective_sparsity.connectivity.orders import Order
+from effective_sparsity.connectivity.weighted import Weighted
 
 Keys = dict[str, np.ndarray]
 
 
+@dataclass(frozen=True, eq=False)
+class Operand:
+    """What an operation multiplies activations by, and where its elements stand in a parameter.
+
+    A linear layer multiplies by the transpose of its weight, fused projections by slices of one: an operand
+    is a view of its parameter, or a copy with its elements in other places.
+
+    Attributes:
+        shape: of the operand.
+        parameter: name of the parameter that its elements come from; None if they conduct always.
+        view: offset and strides, in elements, that make it a view of the parameter.
+        origin: if it is no view, the flat index in the parameter of each element of the operand.
+    """
+
+    shape: tuple[int, ...]
+    parameter: str | None = None
+    view: tuple[int, tuple[int, ...]] | None = None
+    origin: np.ndarray | None = None
+
+    def of(self, array: np.ndarray) -> np.ndarray:
+        """The operand, from an array shaped like the parameter; shares memory with it if it is a view."""
+        if self.view is None:
+            return array.reshape(-1)[self.origin].reshape(self.shape)
+        offset, strides = self.view
+        # Unlike as_strided this checks that the view stays within the array.
+        return np.ndarray(
+            self.shape,
+            array.dtype,
+            np.ascontiguousarray(array),
+            offset * array.itemsize,
+            tuple(stride * array.itemsize for stride in strides),
+        )
+
+    def raise_to(self, array: np.ndarray, operand: np.ndarray) -> None:
+        """Raises an array shaped like the parameter, in place, to the maximum with the operand's elements."""
+        if self.view is None:
+            assert self.origin is not None, "an operand is a view or a copy"
+            np.maximum.at(array.reshape(-1), self.origin, operand.reshape(-1))
+        else:
+            target = self.of(array)
+            np.maximum(target, operand, out=target)
+
+
 @dataclass(frozen=True)
 class Step:
-    """One operation of the graph.
+    """An operation without weights.
 
     Attributes:
         operator: how widths pass.
         inputs: numbers of the operands that depend on the network's input.
         output: number of the result.
-        weight: the operand that can be pruned; None for operators without.
     """
 
     operator: Operator
     inputs: tuple[int, ...]
     output: int
-    weight: Operand | None = None
+    weight: ClassVar[None] = None
+
+
+@dataclass(frozen=True)
+class WeightedStep:
+    """An operation on one activation and one weight.
+
+    Attributes:
+        operator: how widths pass.
+        inputs: number of the activation.
+        output: number of the result.
+        weight: the operand that can be pruned.
+    """
+
+    operator: Weighted
+    inputs: tuple[int]
+    output: int
+    weight: Operand
+
+
+@dataclass(frozen=True)
+class Live:
+    """Where paths begin and end.
+
+    Attributes:
+        inputs, outputs: for each of the graph's a boolean array of its shape (batch included or not), or None
+            for all elements; empty for all.
+    """
+
+    inputs: Sequence[np.ndarray | None] = ()
+    outputs: Sequence[np.ndarray | None] = ()
 
 
 @dataclass(frozen=True)
 class Graph:
-    """The operations from the input to the outputs, in the order of execution.
+    """The operations from the inputs to the outputs, in the order of execution.
 
-    Values that depend on the input are numbered; number 0 is the input itself.
+    Values that depend on the input are numbered; the inputs come first.
 
     Attributes:
-        shapes: shape of each value, the batch of one sample included.
+        shapes: shape of each value, the batch included.
+        inputs: numbers of the network's inputs.
         outputs: numbers of all results that depend on the input.
         steps: the operations on such values.
     """
 
     shapes: tuple[tuple[int, ...], ...]
+    inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[Step | WeightedStep, ...]
 
-    def effective(self, order: Order, keys: Keys) -> Keys:
+    @property
+    def weighted_steps(self) -> list[WeightedStep]:
+        """The steps that have a weight."""
+        return [step for step in self.steps if isinstance(step, WeightedStep)]
+
+    def effective(self, order: Order, keys: Keys, live: Live = Live()) -> Keys:
         """Keys of the effective scores, from those of the scores, in one pass forward and one backward."""
-        widths = self._forward(order, keys)
-        outgoing = {value: order.full(self.shapes[value], order.always) for value in self.outputs}
+        widths = self._forward(order, keys, live.inputs)
+        outgoing = self._ends(order, self.outputs, live.outputs)
         carried = {name: order.full(key.shape, order.never) for name, key in keys.items()}
         for step in reversed(self.steps):
             beyond = outgoing.pop(step.output, None)
             if beyond is None:
                 continue  # a result that no output uses
-            if step.weight is None:
-                reached = step.operator.backward(order, beyond)
-            else:
+            if isinstance(step, WeightedStep):
                 if step.weight.parameter in keys:
                     through = step.operator.through(order, widths[step.inputs[0]], beyond)
                     step.weight.raise_to(carried[step.weight.parameter], through)
                 reached = [step.operator.backward(order, beyond, _weight(order, step, keys))]
+            else:
+                reached = list(step.operator.backward(order, beyond))
             for value, width in zip(step.inputs, reached, strict=True):
                 outgoing[value] = np.maximum(outgoing[value], width) if value in outgoing else width
         return {name: np.minimum(key, carried[name], out=carried[name]) for name, key in keys.items()}
 
-    def _forward(self, order: Order, keys: Keys) -> dict[int, np.ndarray]:
+    def _ends(self, order: Order, values: tuple[int, ...], live: Sequence[np.ndarray | None]) -> dict:
+        """Infinite widths where paths begin or end, none elsewhere."""
+        ends = {value: order.full(self.shapes[value], order.always) for value in values}
+        for value, mask in zip(values, live, strict=False):
+            if mask is not None:
+                ends[value][~np.broadcast_to(mask, self.shapes[value])] = order.never
+        return ends
+
+    def _forward(self, order: Order, keys: Keys, live: Sequence[np.ndarray | None]) -> dict[int, np.ndarray]:
         """Widths of the values that enter an operation with weights."""
         last_use = {value: index for index, step in enumerate(self.steps) for value in step.inputs}
-        kept = {step.inputs[0] for step in self.steps if step.weight}
-        widths = {0: order.full(self.shapes[0], order.always)}
+        kept = {step.inputs[0] for step in self.weighted_steps}
+        widths = self._ends(order, self.inputs, live)
         for index, step in enumerate(self.steps):
             inputs = [widths[value] for value in step.inputs]
-            if step.weight is not None:
-                inputs.append(_weight(order, step, keys))
-            widths[step.output] = step.operator.forward(order, *inputs)
+            if isinstance(step, WeightedStep):
+                widths[step.output] = step.operator.forward(order, inputs[0], _weight(order, step, keys))
+            else:
+                widths[step.output] = step.operator.forward(order, *inputs)
             for value in set(step.inputs):
                 if last_use[value] == index and value not in kept:
                     del widths[value]
         return widths
 
 
-def _weight(order: Order, step: Step, keys: Keys) -> np.ndarray:
+def _weight(order: Order, step: WeightedStep, keys: Keys) -> np.ndarray:
     if step.weight.parameter in keys:
         return step.weight.of(keys[step.weight.parameter])
     return order.full(step.weight.shape, order.always)

@@ -1,6 +1,7 @@
-"""Inner loops of the (max, min) product. Importing this module imports numba."""
+"""Inner loops over matrices of widths. Importing this module imports numba."""
 
 import numba
+import numpy as np
 
 _COLUMNS = 512  # columns of a block of the result: two rows of it and four of B stay in the first-level cache
 _DEPTH = 128  # rows of B in a block: stays in the second-level cache
@@ -72,3 +73,26 @@ def _best(x, y):
     for k in range(1, x.shape[0]):
         best = max(best, min(x[k], y[k]))
     return best
+
+
+@numba.njit(cache=True, nogil=True)
+def hashes(x, factors):
+    """For each column of x the sum of its elements times the factors of the rows, modulo 2^64."""
+    rows, columns = x.shape
+    sums = np.zeros(columns, np.int64)
+    for row in range(rows):
+        factor = factors[row]
+        for column in range(columns):
+            sums[column] += factor * x[row, column]
+    return sums
+
+
+@numba.njit(cache=True, nogil=True)
+def repeats(x, first, kinds):
+    """Whether each column of x equals column first[kind] of its kind."""
+    rows, columns = x.shape
+    for row in range(rows):
+        for column in range(columns):
+            if x[row, column] != x[row, first[kinds[column]]]:
+                return False
+    return True

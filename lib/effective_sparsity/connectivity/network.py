@@ -1,14 +1,17 @@
 """Widest paths through a network: effective scores of its weights."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from effective_sparsity.connectivity.files import from_json, to_json
+from effective_sparsity.connectivity.graph import Graph, Live
 from effective_sparsity.connectivity.orders import Order
-from effective_sparsity.connectivity.tensors import as_array, given, keys_of, scores_of
+from effective_sparsity.connectivity.tensors import as_array, given, keys_of, masks_of, scores_of
 from effective_sparsity.errors import DamagedFileError, UserError
 from effective_sparsity.storage import TensorFile, save_tensors
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from effective_sparsity.connectivity.tensors import Given
 
 # Of the files; another version is not read.
-_FORMAT = 1
+_FORMAT = 2
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -27,14 +30,27 @@ class Connectivity:
     """The connectivity of a model; trace once, measure often.
 
     Args:
-        model: any module, in any mode, on any device; it is left exactly as it was.
-        input_shape: shape of one sample without the batch, such as (3, 32, 32).
+        model: any module, in any mode, on any device, also inside DataParallel or torch.compile; it is left
+            exactly as it was.
+        inputs: what the model is called with. A tensor, a tuple of positional arguments or a dict of keyword
+            arguments, as for torch.export, with a batch; only shapes and dtypes matter. Or, for a model of
+            one input, the shape of a sample without the batch, such as (3, 32, 32). Boolean tensors are
+            masks: they keep their values, and no paths start there.
+        fixed: names of further keyword arguments that keep their values, such as an attention mask of
+            integers.
+        conservative: whether an operation that is not understood joins each of its inputs to each of its
+            results, and the course of the program is that of the example, instead of an error.
 
     Attributes:
-        shapes: name of each weight of a linear or convolution operation -> its shape, in the model's order.
+        shapes: name of each weight of a linear, convolution or embedding operation -> its shape, in the
+            model's order. A weight that is computed has the name under which its layer knows it, fc.weight
+            for fc.weight_orig and for fc.parametrizations.weight.original.
+        unreached: name of each weight that the input never meets (an auxiliary head, say) -> its shape.
+        assumed: operations that were not understood and taken to conduct all (only if conservative).
+        input_shapes, output_shapes: name of each input and output -> its shape, the batch included.
 
     Raises:
-        UserError: the model does not run on such an input, or an operation is not understood.
+        UserError: the model does not run on such inputs, or an operation is not understood.
 
     Example:
         >>> import torch
@@ -43,26 +59,30 @@ class Connectivity:
         {'weight': tensor([[ 0.5000,  2.0000, -1.0000]])}
     """
 
-    def __init__(self, model: "nn.Module", input_shape: Sequence[int]):
-        from effective_sparsity.connectivity.tracing import trace  # here, because it imports PyTorch
+    def __init__(
+        self, model: "nn.Module", inputs, *, fixed: Collection[str] = (), conservative: bool = False
+    ):
+        from effective_sparsity.connectivity import models  # here, because they import PyTorch
+        from effective_sparsity.connectivity.parameters import nonzero
+        from effective_sparsity.connectivity.tracing import trace
 
-        self._graph, entangled = trace(model, input_shape)
-        first_names = {parameter: name for name, parameter in model.named_parameters()}
-        self._parameters = _Parameters(
-            {name: tuple(parameter.shape) for name, parameter in model.named_parameters()},
-            entangled,
-            {
-                name: first_names[parameter]
-                for name, parameter in model.named_parameters(remove_duplicate=False)
-                if first_names[parameter] != name
-            },
-        )
+        given_model, model = model, models.unwrapped(model)
+        traced = trace(model, inputs, fixed, conservative)
+        self._graph: Graph = traced.graph
+        self._parameters = _Parameters.of(given_model, model, traced)
+        self._kept, unknown = nonzero(traced.draft.weights, self._parameters.shapes)
+        self._unmasked = sorted(unknown) + [
+            names for names, tensor in traced.draft.mixed if tensor.is_meta or (tensor == 0).any()
+        ]
 
     def save(self, path: Path | str) -> None:
-        """Writes a file from which :meth:`load` makes this object again, atomically."""
-        arrays = {}
+        """Writes a file from which :meth:`load` makes this object again, atomically.
+
+        The values of the weights are not in it: :meth:`masks` cannot be read from what was loaded.
+        """
+        arrays: dict[str, np.ndarray] = {}
         graph = to_json(self._graph, arrays)
-        save_tensors(path, arrays, format=_FORMAT, graph=graph, parameters=vars(self._parameters))
+        save_tensors(path, arrays, format=_FORMAT, graph=graph, parameters=asdict(self._parameters))
 
     @classmethod
     def load(cls, path: Path | str) -> "Connectivity":
@@ -77,49 +97,103 @@ class Connectivity:
         connectivity = cls.__new__(cls)
         try:
             connectivity._graph = from_json(file.metadata["graph"], file)
-            shapes, entangled, shared = (
-                file.metadata["parameters"][key] for key in ("shapes", "entangled", "shared")
-            )
-            shapes = {name: tuple(shape) for name, shape in shapes.items()}
-            connectivity._parameters = _Parameters(shapes, entangled, shared)
+            connectivity._parameters = _Parameters(**file.metadata["parameters"])
         except (AttributeError, KeyError, TypeError) as error:
             raise DamagedFileError(path, repr(error)) from error
+        connectivity._kept, connectivity._unmasked = {}, ["the weights of a file"]
         return connectivity
 
     @cached_property
     def shapes(self) -> Shapes:
-        used = {step.weight.parameter for step in self._graph.steps if step.weight}
+        used = {step.weight.parameter for step in self._graph.weighted_steps}
         return {name: shape for name, shape in self._parameters.shapes.items() if name in used}
 
-    def effective_scores(self, scores: "Mapping[str, Given]") -> "dict[str, Given]":
-        """See :func:`effective_scores`."""
-        scores = given(scores)
-        order = self.check(scores)
-        keys = {name: keys_of(score, order) for name, score in scores.items()}
-        effective = self._graph.effective(order, keys)
-        return {name: scores_of(effective[name], order, score) for name, score in scores.items()}
+    @property
+    def unreached(self) -> Shapes:
+        return {name: self._parameters.shapes[name] for name in self._parameters.unreached}
 
-    def effective_masks(self, masks: "Mapping[str, Given]") -> "dict[str, Given]":
-        """See :func:`effective_masks`."""
-        return self.effective_scores(_masks(masks))
+    @property
+    def assumed(self) -> list[str]:
+        return self._parameters.assumed
+
+    @property
+    def input_shapes(self) -> Shapes:
+        return dict(
+            zip(self._parameters.inputs, map(self._graph.shapes.__getitem__, self._graph.inputs), strict=True)
+        )
+
+    @property
+    def output_shapes(self) -> Shapes:
+        return dict(
+            zip(
+                self._parameters.outputs,
+                map(self._graph.shapes.__getitem__, self._graph.outputs),
+                strict=True,
+            )
+        )
+
+    def masks(self) -> dict[str, np.ndarray]:
+        """The weights that are not zero, as the model computed them when it was traced.
+
+        Masks of torch.nn.utils.prune, parametrisations and zeros written into weights all show here.
+
+        Raises:
+            UserError: the values are not known (meta device, a loaded file), or a weight with zeros is
+                computed from several parameters.
+        """
+        if self._unmasked:
+            raise UserError(
+                f"which weights are zero cannot be read of {self._unmasked[0]}: the values are unknown "
+                "or mixed with others; give masks"
+            )
+        return {
+            name: self._kept[name] if name in self._kept else np.ones(shape, bool)
+            for name, shape in self.shapes.items()
+        }
+
+    def effective_scores(
+        self, scores: "Mapping[str, Given]", *, live_inputs=None, live_outputs=None
+    ) -> "dict[str, Given]":
+        """See :func:`effective_scores`."""
+        return self._effective(given(scores), live_inputs, live_outputs)
+
+    def effective_masks(
+        self, masks: "Mapping[str, Given] | None" = None, *, live_inputs=None, live_outputs=None
+    ) -> "dict[str, Given]":
+        """See :func:`effective_masks`; without masks those of :meth:`masks`, as arrays."""
+        kept = masks_of(self.masks() if masks is None else masks)
+        return self._effective(kept, live_inputs, live_outputs)
+
+    def _effective(self, scores: "dict[str, Given]", live_inputs, live_outputs) -> "dict[str, Given]":
+        order = self.check(scores)
+        live = Live(
+            _live("live_inputs", live_inputs, self.input_shapes),
+            _live("live_outputs", live_outputs, self.output_shapes),
+        )
+        names = {name: self._parameters.canonical(name) for name in scores}
+        keys = {names[name]: keys_of(score, order) for name, score in scores.items()}
+        effective = self._graph.effective(order, keys, live)
+        return {name: scores_of(effective[names[name]], order, score) for name, score in scores.items()}
 
     def flops(self, masks: "Mapping[str, Given]") -> dict[str, int]:
-        """Floating point operations of one sample with the weights of boolean masks: two per weight and use.
+        """Floating point operations of the example with the weights of masks: two per weight and use.
 
-        A convolution uses a weight once per output position, padding included.
+        A convolution uses a weight once per output position, padding included; a row of an embedding is only
+        read. Where the inputs were given as a shape the example is one sample.
 
         Raises:
             UserError: as for :func:`effective_masks`.
         """
-        masks = _masks(masks)
+        masks = masks_of(masks)
         self.check(masks)
-        arrays = {name: as_array(mask) for name, mask in masks.items()}
-        counts = dict.fromkeys(arrays, 0)
-        for step in self._graph.steps:
-            if step.weight and step.weight.parameter in arrays:
-                weights = int(step.weight.of(arrays[step.weight.parameter]).sum())
+        names = {self._parameters.canonical(name): name for name in masks}
+        counts = dict.fromkeys(masks, 0)
+        for step in self._graph.weighted_steps:
+            if step.weight.parameter in names:
+                name = names[step.weight.parameter]
+                weights = int(step.weight.of(as_array(masks[name])).sum())
                 uses = step.operator.uses(self._graph.shapes[step.inputs[0]])
-                counts[step.weight.parameter] += 2 * weights * uses
+                counts[name] += 2 * weights * uses
         return counts
 
     def check(self, scores: "Mapping[str, Given]") -> Order:
@@ -131,9 +205,10 @@ class Connectivity:
         if not (self.shapes or self._parameters.entangled):
             raise UserError("the model has no linear or convolution operation, so there is nothing to prune")
         if not scores:
-            raise UserError(
-                "no scores were given; give at least one weight, such as " + ", ".join([*self.shapes][:3])
+            known = ", ".join([*self.shapes][:3]) or "none: all are " + " and ".join(
+                f"mixed by {operation}" for operation in sorted(set(self._parameters.entangled.values()))
             )
+            raise UserError(f"no scores were given; give at least one weight, such as {known}")
         for name, score in scores.items():
             self._parameters.check(name, tuple(score.shape), self.shapes)
         orders = {str(score.dtype): Order.of(score.dtype) for score in scores.values()}
@@ -141,59 +216,127 @@ class Connectivity:
             raise UserError(f"scores have dtypes {', '.join(sorted(orders))}; use one for all weights")
         order = next(iter(orders.values()))
         for name, score in scores.items():
-            if order.floating and (score != score).any():
+            if order.floating and _holds_nan(score):
                 raise UserError(f"scores of {name!r} hold NaN; rank such weights lowest with -inf")
         return order
 
 
-def _masks(masks: "Mapping[str, Given]") -> "dict[str, Given]":
-    masks = given(masks)
-    for name, mask in masks.items():
-        if str(mask.dtype).removeprefix("torch.") != "bool":
-            raise UserError(f"mask {name!r} has dtype {mask.dtype}; use bool, True where the weight is kept")
+def _holds_nan(score: Any) -> bool:
+    return bool((score != score).any())
+
+
+def _live(argument: str, live, shapes: Shapes) -> list[np.ndarray | None]:
+    """One boolean array per input or output, from one array, a sequence or a mapping of them."""
+    if live is None:
+        return []
+    if len(shapes) == 1 and not isinstance(live, Mapping):
+        live = [live if hasattr(live, "dtype") else np.asarray(live)]
+    if isinstance(live, Mapping):
+        if unknown := [name for name in live if name not in shapes]:
+            raise UserError(f"{argument} names {unknown[0]!r}; there are {', '.join(shapes)}")
+        live = [live.get(name) for name in shapes]
+    if len(live) != len(shapes):
+        raise UserError(f"{argument} holds {len(live)} arrays for {', '.join(shapes)}; give one for each")
+    masks: list[np.ndarray | None] = []
+    for mask, (name, shape) in zip(live, shapes.items(), strict=True):
+        array = None if mask is None else as_array(mask if hasattr(mask, "dtype") else np.asarray(mask))
+        if array is not None and (array.dtype != bool or array.shape not in (shape, shape[1:])):
+            raise UserError(
+                f"{argument} of {name} is {array.dtype} {array.shape}; give bool of shape {shape[1:]}"
+            )
+        masks.append(array)
     return masks
 
 
 @dataclass(frozen=True)
 class _Parameters:
-    """What is known of a model's parameters.
+    """What is known of a model's parameters, inputs and outputs.
 
     Attributes:
         shapes: of all parameters, in the model's order.
         entangled: name of each that reaches its layer mixed with others -> the operation that mixed them.
         shared: further name of a parameter -> its first name.
+        aliases: name in the model that was given -> name that is used here, where they differ.
+        unreached: names of weights of layers that the input never meets.
+        inputs, outputs: their names.
+        assumed: operations that were taken to conduct all.
     """
 
     shapes: Shapes
     entangled: dict[str, str]
     shared: dict[str, str]
+    aliases: dict[str, str] = field(default_factory=dict)
+    unreached: list[str] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    assumed: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        shapes = {name: tuple(shape) for name, shape in self.shapes.items()}  # lists in JSON
+        object.__setattr__(self, "shapes", shapes)
+
+    @classmethod
+    def of(cls, given_model: "nn.Module", model: "nn.Module", traced: Any) -> "_Parameters":
+        from effective_sparsity.connectivity.models import weights_of_layers
+
+        names = traced.parameters
+        first = {parameter: name for name, parameter in model.named_parameters()}
+        everywhere = dict(model.named_parameters(remove_duplicate=False))
+        used = {step.weight.parameter for step in traced.graph.weighted_steps} | traced.draft.entangled.keys()
+        aliases = {
+            name: names[first[parameter]]
+            for name, parameter in given_model.named_parameters()
+            if parameter in first
+        }
+        aliases |= names
+        return cls(
+            shapes=traced.shapes,
+            entangled=traced.draft.entangled,
+            shared={
+                name: names[first[parameter]]
+                for name, parameter in everywhere.items()
+                if first[parameter] != name
+            },
+            aliases={name: used_here for name, used_here in aliases.items() if name != used_here},
+            unreached=[names[name] for name in weights_of_layers(model) if names[name] not in used],
+            inputs=traced.inputs,
+            outputs=traced.outputs,
+            assumed=traced.assumed,
+        )
+
+    def canonical(self, name: str) -> str:
+        """The name that is used here."""
+        return self.aliases.get(name, name)
 
     def check(self, name: str, shape: tuple[int, ...], usable: Shapes) -> None:
         """Raises UserError unless scores of this name and shape can be used."""
-        if name in self.entangled:
+        known = self.canonical(name)
+        if known in self.entangled:
             raise UserError(
-                f"{name!r} reaches its layer through {self.entangled[name]}, which does not keep single "
+                f"{name!r} reaches its layer through {self.entangled[known]}, which does not keep single "
                 "weights apart; leave it out of the scores"
             )
-        if name in self.shared:
+        if known in self.shared:
             raise UserError(
-                f"{name!r} is the same parameter as {self.shared[name]!r}; give scores to that name"
+                f"{name!r} is the same parameter as {self.shared[known]!r}; give scores to that name"
             )
-        if name not in self.shapes:
+        if known not in self.shapes:
             raise UserError(f"the model has no parameter {name!r}; its weights are {', '.join(usable)}")
-        if name not in usable:
+        if known in self.unreached:
+            raise UserError(f"{name!r} is a weight that the input never meets; leave it out of the scores")
+        if known not in usable:
             raise UserError(
                 f"{name!r} is not the weight of a linear or convolution operation of the evaluated "
                 "model; leave it out of the scores"
             )
-        if shape != usable[name]:
+        if shape != usable[known]:
             raise UserError(
-                f"{name!r} was given in shape {shape}; give one number per weight, shape {usable[name]}"
+                f"{name!r} was given in shape {shape}; give one number per weight, shape {usable[known]}"
             )
 
 
 def effective_scores(
-    model: "nn.Module", scores: "Mapping[str, Given]", input_shape: Sequence[int]
+    model: "nn.Module", scores: "Mapping[str, Given]", inputs, *, live_inputs=None, live_outputs=None
 ) -> "dict[str, Given]":
     """The largest threshold at which each weight is active, for all weights in one pass.
 
@@ -206,11 +349,13 @@ def effective_scores(
     weight meets input rather than padding. Only comparisons are made, so the result is exact in every dtype.
 
     Args:
-        model: any module, in any mode, on any device; it is left exactly as it was.
+        model, inputs: as for :class:`Connectivity`.
         scores: parameter name -> scores of that parameter's shape, all of one dtype (bool, int8 to int64,
             float16, bfloat16, float32 or float64), tensors or NumPy arrays. Larger is kept longer. Weights
             that are not named are never pruned.
-        input_shape: shape of one sample without the batch, such as (3, 32, 32).
+        live_inputs, live_outputs: where paths begin and end: boolean arrays of the shape of the input and of
+            the output, batch included or not; for several inputs or outputs a sequence or a dict of them by
+            name. By default everywhere.
 
     Returns:
         The effective scores in the same form, never above the scores. A weight that is on no path even when
@@ -225,24 +370,32 @@ def effective_scores(
         Vysogorets & Kempe, *Connectivity Matters* (JMLR 24(99), 2023), section 3, for effective sparsity; the
         widest path form is proven in docs/effective-sparsity.md.
     """
-    return Connectivity(model, input_shape).effective_scores(scores)
+    connectivity = Connectivity(model, inputs)
+    return connectivity.effective_scores(scores, live_inputs=live_inputs, live_outputs=live_outputs)
 
 
 def effective_masks(
-    model: "nn.Module", masks: "Mapping[str, Given]", input_shape: Sequence[int]
+    model: "nn.Module",
+    masks: "Mapping[str, Given] | None" = None,
+    inputs=None,
+    *,
+    live_inputs=None,
+    live_outputs=None,
 ) -> "dict[str, Given]":
     """The active weights of a subnetwork: kept, and on a path of kept weights from an input to an output.
 
     Args:
-        model: as for :func:`effective_scores`.
-        masks: parameter name -> boolean mask of that parameter's shape, True where the weight is kept.
-            Weights that are not named are kept.
-        input_shape: shape of one sample without the batch.
+        model, inputs, live_inputs, live_outputs: as for :func:`effective_scores`.
+        masks: parameter name -> mask of that parameter's shape, of booleans or of zeros and ones, True or 1
+            where the weight is kept. Weights that are not named are kept. By default a weight is kept unless
+            it is zero as the model computes it (see :meth:`Connectivity.masks`).
 
     Returns:
-        Boolean masks in the same form, True where the weight is active.
+        Boolean masks by the same names, True where the weight is active: tensors, or arrays where arrays
+        were given or nothing was.
 
     Raises:
-        UserError: as for :func:`effective_scores`, and masks that are not boolean.
+        UserError: as for :func:`effective_scores`, and masks that hold other numbers.
     """
-    return Connectivity(model, input_shape).effective_masks(masks)
+    connectivity = Connectivity(model, inputs)
+    return connectivity.effective_masks(masks, live_inputs=live_inputs, live_outputs=live_outputs)

@@ -22,7 +22,7 @@ Shape = tuple[int, ...]
 
 
 class Operator:
-    """One operation of the network."""
+    """One operation of the network, on activations alone."""
 
     def forward(self, order: Order, *inputs: np.ndarray) -> np.ndarray:
         """Width of the result."""
@@ -82,30 +82,76 @@ class Rearrangement(Operator):
     Attributes:
         shapes: of the operands.
         result: shape of the result.
-        origin: for each element of the result the number of the element that it comes from, counted from 1
-            through all operands, or 0 for a constant; None if the elements of the operands follow each other.
+        moved: see origin; None if the elements of the operands follow each other, or for a view.
+        view: for views of one operand, their offset and strides, in elements.
     """
 
     shapes: tuple[Shape, ...]
     result: Shape
-    origin: np.ndarray | None
+    moved: np.ndarray | None = None
+    view: tuple[int, tuple[int, ...]] | None = None
+
+    @property
+    def origin(self) -> np.ndarray | None:
+        """For each element of the result the number of the element that it comes from, counted from 1 through
+        all operands, or 0 for a constant; None if the elements of the operands follow each other.
+        """
+        if self.view is None:
+            return self.moved
+        return self._viewed(np.arange(1, 1 + prod(self.shapes[0]))).reshape(-1)
 
     def forward(self, order, *inputs):
+        if self.view is not None:
+            return self._viewed(inputs[0])
         elements = [x.reshape(-1) for x in inputs]
-        if self.origin is not None:
-            elements = [np.concatenate([order.full((1,), order.never), *elements])[self.origin]]
+        if self.moved is not None:
+            elements = [np.concatenate([order.full((1,), order.never), *elements])[self.moved]]
         joined = elements[0] if len(elements) == 1 else np.concatenate(elements)
         return joined.reshape(self.result)
 
     def backward(self, order, outgoing):
+        if self.view is not None and (apart := self._apart()) is not None:
+            widest = order.full(self.shapes[0], order.never)
+            self._viewed(widest)[apart] = outgoing.max(self._repeated(), keepdims=True)
+            return [widest]
         ends = np.cumsum([prod(shape) for shape in self.shapes])
         elements = outgoing.reshape(-1)
-        if self.origin is not None:
+        origin = self.origin
+        if origin is not None:
             widest = order.full((1 + ends[-1],), order.never)
-            np.maximum.at(widest, self.origin, elements)
+            np.maximum.at(widest, origin, elements)
             elements = widest[1:]
         parts = np.split(elements, ends[:-1])
         return [part.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
+    def _viewed(self, x: np.ndarray) -> np.ndarray:
+        assert self.view is not None, "for views only"
+        offset, strides = self.view
+        # Unlike as_strided this checks that the view stays within the array.
+        return np.ndarray(
+            self.result,
+            x.dtype,
+            np.ascontiguousarray(x),
+            offset * x.itemsize,
+            tuple(stride * x.itemsize for stride in strides),
+        )
+
+    def _repeated(self) -> tuple[int, ...]:
+        """Dimensions along which a view repeats its elements."""
+        assert self.view is not None, "for views only"
+        return tuple(dim for dim, stride in enumerate(self.view[1]) if stride == 0)
+
+    def _apart(self) -> tuple[slice, ...] | None:
+        """The first of all repetitions; None if elements of the view share a place in other ways."""
+        assert self.view is not None, "for views only"
+        reach = 0
+        for stride, size in sorted(zip(self.view[1], self.result, strict=True)):
+            if size > 1 and stride > 0:
+                if stride <= reach:
+                    return None
+                reach += stride * (size - 1)
+        repeated = self._repeated()
+        return tuple(slice(1) if dim in repeated else slice(None) for dim in range(len(self.result)))
 
 
 @dataclass(frozen=True)
@@ -197,6 +243,63 @@ class AdaptivePooling(Operator):
         ]
 
 
+@dataclass(frozen=True, eq=False)
+class Accumulation(Operator):
+    """Elements are added up where they meet: a rearrangement from the result to the operand, backwards.
+
+    Attributes:
+        shape: of the operand.
+        result: shape of the result.
+        target: for each element of the operand the number of the element of the result that it reaches,
+            counted from 1, or 0 for none.
+    """
+
+    shape: Shape
+    result: Shape
+    target: np.ndarray
+
+    @property
+    def _adjoint(self) -> Rearrangement:
+        return Rearrangement((self.result,), self.shape, self.target)
+
+    def forward(self, order, x):
+        return self._adjoint.backward(order, x)[0]
+
+    def backward(self, order, outgoing):
+        return [self._adjoint.forward(order, outgoing)]
+
+
+@dataclass(frozen=True, eq=False)
+class Links(Operator):
+    """A linear map along one dimension, or a running sum: which elements of the operand reach which results.
+
+    Attributes:
+        shape: of the operand.
+        dim: the dimension.
+        linked: boolean (results, elements); True where an element reaches a result.
+    """
+
+    shape: Shape
+    dim: int
+    linked: np.ndarray
+
+    def forward(self, order, x):
+        return self._widest(order, x, self.linked)
+
+    def backward(self, order, outgoing):
+        return [self._widest(order, outgoing, self.linked.T)]
+
+    def _widest(self, order: Order, x: np.ndarray, linked: np.ndarray) -> np.ndarray:
+        x = np.moveaxis(x, self.dim, 0)
+        widest = order.full((len(linked), *x.shape[1:]), order.never)
+        sources = np.argsort(~linked, axis=1, kind="stable")  # those that are linked come first
+        counts = linked.sum(1)
+        for i in range(counts.max(initial=0)):
+            results = np.flatnonzero(counts > i)
+            widest[results] = np.maximum(widest[results], x[sources[results, i]])
+        return np.moveaxis(widest, 0, self.dim)
+
+
 @dataclass(frozen=True)
 class ActivationProduct(Operator):
     """Product of two stacks of matrices, both activations: row m and column n both reach (m, n).
@@ -219,34 +322,27 @@ class ActivationProduct(Operator):
 
 @dataclass(frozen=True, eq=False)
 class Attention(Operator):
-    """Softmax(Q K^T) V. Token m of the result depends on its own query and on the key and value of each token
-    k that it may attend to; the softmax only weighs them.
+    """Tokens gather tokens: result m has the paths of all k that it may attend to.
 
     Attributes:
-        query, key, value: shapes (..., M, E), (..., K, E) and (..., K, D).
+        shape: (..., K, D) of the operand, whose tokens have the paths of keys and values.
         allowed: boolean, broadcastable to (..., M, K); True where m may attend to k.
     """
 
-    query: Shape
-    key: Shape
-    value: Shape
+    shape: Shape
     allowed: np.ndarray
 
-    def forward(self, order, query, key, value):
-        sources = _as_stack(np.maximum(value, key.max(-1, keepdims=True)))
-        gathered = product(self._edges(order), sources)
-        gathered = gathered.reshape(*self.value[:-2], self.query[-2], self.value[-1])
-        return np.maximum(gathered, query.max(-1, keepdims=True))
+    def forward(self, order, x):
+        gathered = product(self._edges(order), _as_stack(x))
+        return gathered.reshape(*self.shape[:-2], self.allowed.shape[-2], self.shape[-1])
 
     def backward(self, order, outgoing):
-        value = product(self._edges(order).mT, _as_stack(outgoing)).reshape(self.value)
-        key = np.broadcast_to(value.max(-1, keepdims=True), self.key)
-        return [np.broadcast_to(outgoing.max(-1, keepdims=True), self.query), key, value]
+        return [product(self._edges(order).mT, _as_stack(outgoing)).reshape(self.shape)]
 
     def _edges(self, order: Order) -> np.ndarray:
-        allowed = np.broadcast_to(self.allowed, (*self.value[:-2], self.query[-2], self.value[-2]))
-        edges = order.full(allowed.shape, order.never)
-        edges[allowed] = order.always
+        shape = (*self.shape[:-2], *self.allowed.shape[-2:])
+        edges = order.full(shape, order.never)
+        edges[np.broadcast_to(self.allowed, shape)] = order.always
         return _as_stack(edges)
 
 

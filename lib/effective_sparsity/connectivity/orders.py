@@ -12,7 +12,7 @@ import numpy as np
 from effective_sparsity.errors import UserError
 
 # Bits of +inf: all ones in the exponent, zeros in the fraction.
-_BITS_OF_INFINITY = {
+_BITS_OF_INFINITY: dict[str, np.signedinteger] = {
     "float16": np.int16(0x7C00),
     "bfloat16": np.int16(0x7F80),
     "float32": np.int32(0x7F800000),

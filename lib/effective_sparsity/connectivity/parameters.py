@@ -5,14 +5,15 @@ operations with constants (the masks of torch.nn.utils.prune, a weight norm). An
 moves; replayed on the numbers of the elements they tell where each of them stands.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import prod
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from effective_sparsity.connectivity.operands import Operand
+from effective_sparsity.connectivity.graph import Operand
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class Arrangement:
     parameter: str
     shape: tuple[int, ...]
     moves: tuple[Callable[[Tensor], Tensor], ...] = ()
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Names of the parameters in it: one."""
+        return frozenset([self.parameter])
 
     def then(self, move: Callable[[Tensor], Tensor]) -> "Arrangement":
         """The arrangement after one more move."""
@@ -61,9 +67,44 @@ def operand(origin: Arrangement | Entangled | None, shape: tuple[int, ...]) -> O
     moved = origin.of(parameter)
     same_memory = moved.untyped_storage().data_ptr() == parameter.untyped_storage().data_ptr()
     if same_memory and not _overlaps(moved):
-        return Operand(shape, origin.parameter, view=(moved.storage_offset(), tuple(moved.stride())))
+        return Operand(shape, origin.parameter, view=(int(moved.storage_offset()), tuple(moved.stride())))
     numbers = origin.of(torch.arange(prod(origin.shape)).view(origin.shape))
     return Operand(shape, origin.parameter, origin=numbers.flatten().numpy())
+
+
+def nonzero(weights: Iterable[tuple[Operand, Tensor]], shapes: dict[str, tuple[int, ...]]):
+    """Which weights are not zero as a model computes them, by a mask, a norm or nothing.
+
+    Args:
+        weights: operands, with what the model multiplied by.
+        shapes: of the parameters by name.
+
+    Returns:
+        Name -> boolean array, for each parameter of which an operand has zeros; elements in no operand are
+        True. And the names of those parameters whose values are unknown, on the meta device.
+    """
+    uses: dict[str, list[tuple[Operand, Tensor]]] = {}
+    for operand_, tensor in weights:
+        uses.setdefault(str(operand_.parameter), []).append((operand_, tensor))
+    masks, unknown = {}, set()
+    for name, used in uses.items():
+        if any(tensor.is_meta for _, tensor in used):
+            unknown.add(name)
+        elif any(tensor.count_nonzero() < tensor.numel() for _, tensor in used):
+            masks[name] = _nonzero(used, shapes[name])
+    return masks, unknown
+
+
+def _nonzero(used: list[tuple[Operand, Tensor]], shape: tuple[int, ...]) -> np.ndarray:
+    kept = np.zeros(shape, bool)
+    if len(used) == 1 and used[0][0].view is not None and used[0][1].numel() == kept.size:
+        used[0][0].of(kept)[...] = (used[0][1] != 0).numpy()
+        return kept
+    seen = np.zeros(shape, bool)
+    for operand_, tensor in used:
+        operand_.raise_to(kept, (tensor != 0).numpy())
+        operand_.raise_to(seen, np.ones(operand_.shape, bool))
+    return kept | ~seen
 
 
 def _overlaps(view: Tensor) -> bool:

@@ -1,16 +1,16 @@
 """A table of sparsity, compression and cost per layer."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import nan, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from effective_sparsity.connectivity import weighted
+from effective_sparsity.connectivity.graph import WeightedStep
 from effective_sparsity.connectivity.network import Connectivity
-from effective_sparsity.connectivity.tensors import as_array, given
-from effective_sparsity.errors import UserError
+from effective_sparsity.connectivity.tensors import as_array, masks_of
 
 if TYPE_CHECKING:
     import pandas
@@ -40,16 +40,15 @@ _COLUMNS = [
     "bytes",
     "compact_bytes",
 ]
-_PRUNED = "_orig"  # torch.nn.utils.prune keeps the weight in weight_orig and the mask in weight_mask
 
 
 def sparsity_report(
-    model: "nn.Module", input_shape: Sequence[int], masks: "Mapping[str, Given] | None" = None
+    model: "nn.Module", inputs, masks: "Mapping[str, Given] | None" = None
 ) -> "pandas.DataFrame":
     """Direct and effective sparsity of each layer and of the network.
 
     Args:
-        model, input_shape: as for :func:`effective_sparsity.effective_scores`.
+        model, inputs: as for :func:`effective_sparsity.effective_scores`.
         masks: parameter name -> boolean mask, True where the weight is kept; weights that are not named are
             kept. By default the masks of ``torch.nn.utils.prune``, and for the other weights those that are
             not zero.
@@ -63,22 +62,28 @@ def sparsity_report(
         included. live_inputs and live_outputs are the units with an active weight on that side of the layer;
         parameters, bytes, compact_parameters, compact_flops and compact_bytes count what the layer has, and
         what `effective_sparsity.compact` leaves of it (NaN if the model cannot be compacted). In the total
-        they count the whole model, and bytes its buffers too.
+        they count the whole model, and bytes its buffers too. ``attrs["notes"]`` of the table lists, in
+        sentences, weights that the input never meets and operations that were assumed to conduct all, and for
+        a collapsed network the layers that were emptied.
 
     Raises:
         UserError: as for :func:`effective_sparsity.effective_masks`.
     """
     import pandas  # here, because most of those who need connectivity need no tables
 
-    connectivity = Connectivity(model, input_shape)
-    masks = _masks_of(model, connectivity) if masks is None else given(masks)
+    from effective_sparsity.connectivity.models import unwrapped
+
+    connectivity = Connectivity(model, inputs)
+    masks = connectivity.masks() if masks is None else masks_of(masks)
     dense = {name: np.ones(shape, bool) for name, shape in connectivity.shapes.items()}
-    kept = dense | {name: as_array(mask) for name, mask in masks.items()}
+    canonical = connectivity._parameters.canonical
+    kept = dense | {canonical(name): as_array(mask) for name, mask in masks.items()}
     active = connectivity.effective_masks(kept)
     flops = [connectivity.flops(subnetwork) for subnetwork in (dense, kept, active)]
     live = live_units(connectivity, active)
     pruned = not all(as_array(mask).all() for mask in active.values())
-    small = _compacted(model, masks, input_shape) if pruned else model
+    small = _compacted(model, inputs, masks) if pruned else unwrapped(model)
+    model = unwrapped(model)
     rows: list[dict[str, Any]] = [
         {
             "layer": name,
@@ -108,39 +113,46 @@ def sparsity_report(
     for kind, left in (("direct", "n_kept"), ("effective", "n_active")):
         table[f"{kind}_sparsity"] = 1 - table[left] / table["n_weights"]
         table[f"{kind}_compression"] = table["n_weights"] / table[left]
+    table.attrs["notes"] = _notes(connectivity, rows)
     return table[_COLUMNS]
 
 
 def live_units(connectivity: Connectivity, active: "Mapping[str, Given]") -> dict[str, tuple[int, int]]:
     """How many inputs and outputs of each weight have an active weight; the most, if it has several uses."""
     found = dict.fromkeys(connectivity.shapes, (0, 0))
-    for step in connectivity._graph.steps:
-        if step.weight is None or step.weight.parameter is None:
-            continue
-        mask: np.ndarray = step.weight.of(as_array(active[step.weight.parameter]))
-        operator = step.operator
-        if isinstance(operator, weighted.Convolution | weighted.TransposedConvolution):
-            rows = np.any(mask.reshape(operator.groups, -1, mask.shape[1], prod(mask.shape[2:])), axis=3)
-            units = int(rows.any(1).sum()), int(rows.any(2).sum())  # of the second dimension, of the first
-        else:
-            units = int(mask.any(-1).sum()), int(mask.any(-2).sum())  # of the rows, of the columns
-        if isinstance(operator, weighted.TransposedConvolution | weighted.WeightTimesActivation):
-            units = units[1], units[0]
-        inputs, outputs = found[step.weight.parameter]
-        found[step.weight.parameter] = max(inputs, units[0]), max(outputs, units[1])
+    for step in connectivity._graph.weighted_steps:
+        name = step.weight.parameter
+        if name in found:
+            live = _live_sides(step, step.weight.of(as_array(active[name])))
+            found[name] = max(found[name][0], live[0]), max(found[name][1], live[1])
     return found
 
 
-def _compacted(
-    model: "nn.Module", masks: "Mapping[str, Given]", input_shape: Sequence[int]
-) -> "nn.Module | None":
+def _live_sides(step: WeightedStep, mask: np.ndarray) -> tuple[int, int]:
+    """Live inputs and live outputs of one use of a weight."""
+    operator = step.operator
+    if isinstance(operator, weighted.Lookup):
+        rows = mask.reshape(operator.rows, -1)
+        return int(rows.any(1).sum()), int(rows.any(0).sum())
+    if isinstance(operator, weighted.Convolution | weighted.TransposedConvolution):
+        rows = np.any(mask.reshape(operator.groups, -1, mask.shape[1], prod(mask.shape[2:])), axis=3)
+        units = int(rows.any(1).sum()), int(rows.any(2).sum())  # of the second dimension, of the first
+    else:
+        units = int(mask.any(-1).sum()), int(mask.any(-2).sum())  # of the rows, of the columns
+    if isinstance(operator, weighted.TransposedConvolution | weighted.WeightTimesActivation):
+        units = units[1], units[0]
+    return units
+
+
+def _compacted(model: "nn.Module", inputs, masks: "Mapping[str, Given]") -> "nn.Module | None":
+    """The compacted model; None if it cannot be compacted, for whatever reason: the rest of the table can."""
     from effective_sparsity.compaction import compact
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # that no path is left can be read off the table
-            return compact(model, masks, input_shape)
-    except UserError:
+            warnings.simplefilter("ignore")  # that no path is left can be read off the table
+            return compact(model, masks, inputs)
+    except Exception:
         return None
 
 
@@ -155,7 +167,7 @@ def _layer(model: "nn.Module | None", parameter: str) -> "nn.Module | None":
 
 
 def _n_elements(model: "nn.Module | None", parameter: str) -> float:
-    weight = getattr(_layer(model, parameter), parameter.rpartition(".")[2].removesuffix(_PRUNED), None)
+    weight = getattr(_layer(model, parameter), parameter.rpartition(".")[2], None)
     return nan if model is None else 0 if weight is None else weight.numel()
 
 
@@ -171,11 +183,19 @@ def _sizes(module: "nn.Module | None", prefix: str) -> dict[str, float]:
     }
 
 
-def _masks_of(model: "nn.Module", connectivity: Connectivity) -> "dict[str, Given]":
-    buffers = dict(model.named_buffers())
-    masks: dict[str, Given] = {}
-    for name, parameter in model.named_parameters():
-        if name in connectivity.shapes:
-            buffer = buffers.get(name.removesuffix(_PRUNED) + "_mask") if name.endswith(_PRUNED) else None
-            masks[name] = parameter.detach() != 0 if buffer is None else buffer.bool()
-    return masks
+def _notes(connectivity: Connectivity, rows: list[dict]) -> list[str]:
+    notes = []
+    if connectivity.unreached:
+        names = ", ".join(connectivity.unreached)
+        notes.append(f"not counted, because the input never meets them: {names}")
+    if connectivity.assumed:
+        notes.append(f"assumed to join all inputs to all results: {', '.join(connectivity.assumed)}")
+    if not any(row["n_active"] for row in rows):
+        emptied = [row["layer"] for row in rows if not row["n_kept"]]
+        cause = (
+            f"nothing is left of {', '.join(emptied)}"
+            if emptied
+            else "no layer is empty, but no path is whole"
+        )
+        notes.append(f"the network is disconnected: {cause}")
+    return notes

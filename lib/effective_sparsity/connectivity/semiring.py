@@ -4,6 +4,8 @@ import numpy as np
 
 _WORTH_COMPILED_LOOPS = 2**22  # elements of a vector product below which importing numba would cost more
 
+_FEW = 16  # rows of a matrix product
+
 
 def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(max, min) product of stacks of integer matrices.
@@ -26,8 +28,11 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     from effective_sparsity.connectivity import kernels
 
-    # The vector unit runs along the longest of the three dimensions, which must then be contiguous.
-    if n >= max(m, k):
+    # The vector unit runs along the longest of the three dimensions, which must then be contiguous. Few rows
+    # are multiplied faster than a large matrix is copied.
+    if m <= _FEW and b.mT.flags.c_contiguous and not b.flags.c_contiguous:
+        return _run(kernels.inner, a, b.mT, (stack, m, n))
+    if n >= max(m, k) or (m <= _FEW and b.flags.c_contiguous):
         return _run(kernels.outer, a, b, (stack, m, n))
     if m >= k:
         return _run(kernels.outer, b.mT, a.mT, (stack, n, m)).mT
@@ -37,5 +42,5 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _run(kernel, a: np.ndarray, b: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     result = np.empty(shape, a.dtype)
     # Numba would compile the kernel once more for arrays that may not be written.
-    kernel(np.require(a, requirements="CW"), np.require(b, requirements="CW"), result)
+    kernel(np.require(a, requirements=["C", "W"]), np.require(b, requirements=["C", "W"]), result)
     return result

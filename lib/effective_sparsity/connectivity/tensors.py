@@ -30,6 +30,55 @@ def given(scores: "Mapping[str, Given]") -> "dict[str, Given]":
     }
 
 
+def live_inputs(samples: "Given", deviation: float = 0.0) -> np.ndarray:
+    """Which elements of the input vary over samples.
+
+    Args:
+        samples: array or tensor, shape (samples, ...).
+        deviation: bound on the standard deviation, at least 0; with 0 an element is live if it varies at all.
+
+    Returns:
+        Boolean array of the shape of one sample, True where the deviation is above the bound.
+
+    Raises:
+        UserError: there are no samples, or the bound is negative.
+
+    Example:
+        >>> live_inputs(np.array([[0.0, 1.0], [0.0, 3.0]]))
+        array([False,  True])
+    """
+    if not deviation >= 0:
+        raise UserError(f"deviation is {deviation}; give a number of at least 0")
+    array = as_array(samples)
+    if array.ndim < 1 or len(array) == 0:
+        raise UserError(
+            f"samples have shape {array.shape}; give at least one sample along the first dimension"
+        )
+    if deviation == 0:  # the deviation of equal floating point numbers need not be 0
+        return array.max(0) != array.min(0)
+    return array.std(0, dtype=np.float64) > deviation
+
+
+def masks_of(masks: "Mapping[str, Given]") -> "dict[str, Given]":
+    """Boolean masks, made of zeros and ones where they are numbers.
+
+    Raises:
+        UserError: as for :func:`given`; or a mask holds other numbers.
+    """
+    return {name: _boolean(name, mask) for name, mask in given(masks).items()}
+
+
+def _boolean(name: str, mask: "Given") -> "Given":
+    if str(mask.dtype).removeprefix("torch.") == "bool":
+        return mask
+    kept = mask != 0
+    if not ((mask == 1) == kept).all():
+        raise UserError(
+            f"mask {name!r} holds numbers other than 0 and 1; give 1 or True where the weight is kept"
+        )
+    return kept
+
+
 def keys_of(scores: "Given", order: Order) -> np.ndarray:
     """The keys of scores; they may share memory with the scores."""
     if isinstance(scores, np.ndarray):

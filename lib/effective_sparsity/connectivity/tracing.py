@@ -1,101 +1,152 @@
 """The graph of a model, as PyTorch's dispatcher sees it.
 
-The model runs once, in evaluation mode, on one sample of zeros. Input and parameters are a tensor subclass,
-so that every ATen operation on them passes through its ``__torch_dispatch__``: modules, functional calls and
-Python control flow all end there. ``torch.func.functionalize`` above it turns in-place operations and writes
-through views into pure ones. torch.export reads the same operations, but takes seconds to start.
+The model runs once, in evaluation mode, on one example. Inputs and parameters are a tensor subclass, so that
+every ATen operation on them passes through its ``__torch_dispatch__``: modules, functional calls and Python
+control flow all end there. ``torch.func.functionalize`` above it turns in-place operations and writes through
+views into pure ones. torch.export reads the same operations, but takes seconds to start.
+
+What depends on the input has a shape and no values (it lies on PyTorch's meta device), so that a trace
+computes next to nothing. Constants keep their values: masks and indices are structure.
 """
 
-import contextlib
 import itertools
-import operator
 import sys
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, functionalize
-from torch.nn.parameter import UninitializedParameter
 from torch.utils._pytree import tree_leaves, tree_map
 
-from effective_sparsity.connectivity.aten import interpret
-from effective_sparsity.connectivity.calls import Call, Draft, Value, by_name, call_by_name
+from effective_sparsity.connectivity import models, rules
+from effective_sparsity.connectivity.calls import Call, Draft, Value, by_name, call_by_name, leaves, replaced
 from effective_sparsity.connectivity.graph import Graph
+from effective_sparsity.connectivity.inputs import Arguments, arguments_of, tensors_of
 from effective_sparsity.connectivity.parameters import Arrangement
-from effective_sparsity.connectivity.rules import rearrange
+from effective_sparsity.connectivity.rules import is_constant, reads_values
+from effective_sparsity.connectivity.rules.basics import numbered, rearrange
 from effective_sparsity.errors import UserError
+
+
+@dataclass
+class Trace:
+    """A model as it was run.
+
+    Attributes:
+        graph: its operations.
+        inputs, outputs: names of the graph's inputs and outputs: positions and keys, joined by points.
+        draft: what else the run showed.
+        parameters: name of each parameter -> the name under which it is known (see models.public_names).
+        shapes: of the parameters by that name.
+        assumed: operations that were taken to join each of their inputs to each of their results.
+    """
+
+    graph: Graph
+    inputs: list[str]
+    outputs: list[str]
+    draft: Draft
+    parameters: dict[str, str]
+    shapes: dict[str, tuple[int, ...]]
+    assumed: list[str] = field(default_factory=list)
+
 
 Interpret = Callable[[Draft, Call], list[Value]]
 
 
 def trace(
-    model: nn.Module, input_shape: Sequence[int], interpret: Interpret = interpret
-) -> tuple[Graph, dict[str, str]]:
-    """Runs the model on one sample and records what its operations mean.
+    model: nn.Module,
+    inputs,
+    fixed: Collection[str] = (),
+    conservative: bool = False,
+    *,
+    interpret: Interpret | None = None,
+    with_values: bool = False,
+) -> Trace:
+    """Runs the model on example inputs and records what its operations mean.
 
     Args:
         model: left exactly as it was; any mode, any device.
-        input_shape: shape of one sample, without the batch.
-        interpret: appends what a call means to the graph; called for every operation on traced tensors.
-
-    Returns:
-        The graph, and the name of each parameter that reaches its layer mixed with others -> the operation
-        that mixed them.
+        inputs, fixed, conservative: as for :class:`network.Connectivity`.
+        interpret: what an operation means, in the place of :func:`rules.interpret`.
+        with_values: whether operations run on numbers, those of the example or zeros for a shape.
 
     Raises:
-        UserError: the model does not run on such an input, or an operation is not understood.
+        UserError: the model does not run on such inputs, or an operation is not understood.
     """
-    if not isinstance(model, nn.Module):
-        raise UserError(f"the model is {type(model).__name__}; give a torch.nn.Module")
-    if any(isinstance(parameter, UninitializedParameter) for parameter in model.parameters()):
-        raise UserError("the model has lazy layers without weights; run it once on a batch before")
-    input_shape = _checked(input_shape)
-    parameters = dict(model.named_parameters())
-    like = next((p for p in parameters.values() if p.is_floating_point()), torch.empty(0))
-    sample = torch.zeros((1, *input_shape), dtype=like.dtype, device=like.device)
-    recorder = _Recorder(Draft(sample.shape), interpret)
-    state: dict[str, Tensor] = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    for name, parameter in parameters.items():
-        value = Value(parameter.shape, varying=False, origin=Arrangement(name, tuple(parameter.shape)))
-        state[name] = _Traced(parameter.detach(), value, recorder)
-
-    def run(x):
-        return tree_leaves(functional_call(model, state, (x,)))
-
-    with _undisturbed(model), torch.no_grad():
-        try:
-            outputs = functionalize(run)(_Traced(sample, recorder.draft.input, recorder))
-        except UserError:
-            raise
-        except Exception as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise UserError(
-                f"the model does not run on an input of shape {tuple(sample.shape)}: {type(error).__name__}: "
-                f"{reason}; give as input_shape the shape of one sample without the batch"
-            ) from error
-    values = [x.value for x in outputs if isinstance(x, _Traced) and x.value.varying]
-    for value in values:
+    with models.undisturbed(model), torch.no_grad():
+        parameters = dict(model.named_parameters())
+        dtypes = [parameter.dtype for parameter in parameters.values() if parameter.is_floating_point()]
+        arguments = arguments_of(inputs, fixed, dtypes[0] if dtypes else torch.get_default_dtype())
+        recorder = _Recorder(Draft(), conservative, conservative or with_values, interpret)
+        names = models.public_names(model)
+        state = {name: models.plain(buffer).clone() for name, buffer in model.named_buffers()}
+        for name, parameter in parameters.items():
+            value = Value(parameter.shape, varying=False, origin=Arrangement(names[name], parameter.shape))
+            state[name] = _Traced(models.plain(parameter), value, recorder)
+        models.use_traced_weights(model, state)
+        named_inputs = _inputs(arguments, recorder)
+        outputs = _run(model, state, arguments, named_inputs)
+    varying = [(name, x.value) for name, x in outputs if isinstance(x, _Traced) and x.value.varying]
+    for name, value in varying:
         if value.opaque:
             raise UserError(
-                f"an output of the model comes from {value.opaque}, whose paths are not understood"
+                f"output {name} of the model comes from {value.opaque}, whose paths are not understood"
             )
-    if not values:
-        raise UserError("no output of the model depends on its input; return tensors from forward()")
-    return recorder.draft.graph(values), recorder.draft.entangled
-
-
-def _checked(input_shape: Sequence[int]) -> tuple[int, ...]:
-    try:
-        shape = tuple(map(operator.index, input_shape))
-    except TypeError:
-        shape = (-1,)
-    if any(size < 0 for size in shape):
+    if not varying:
         raise UserError(
-            f"input_shape {input_shape!r} is no shape; give the sizes of one sample without the batch, such "
-            "as (3, 32, 32)"
+            "no output of the model depends on its input; return tensors from forward(), alone or in tuples, "
+            "lists, dicts or dataclasses"
         )
-    return shape
+    return Trace(
+        recorder.draft.graph([value for _, value in varying]),
+        list(named_inputs),
+        [name for name, _ in varying],
+        recorder.draft,
+        names,
+        {names[name]: tuple(parameter.shape) for name, parameter in parameters.items()},
+        sorted(recorder.assumed),
+    )
+
+
+def _inputs(arguments: Arguments, recorder: "_Recorder") -> "dict[str, _Traced]":
+    """The traced inputs by name."""
+    inputs: dict[str, _Traced] = {}
+
+    def add(name: str, tensor: Tensor) -> Tensor:
+        inputs[name] = _Traced(recorder.sample(tensor), recorder.draft.input(tensor.shape), recorder)
+        return tensor
+
+    arguments.replaced(add)
+    return inputs
+
+
+def _run(
+    model: nn.Module, state: dict[str, Tensor], arguments: Arguments, inputs: "dict[str, _Traced]"
+) -> list[tuple[str, Tensor]]:
+    """The outputs by name."""
+    names: list[str] = []
+
+    def run(*tensors: Tensor) -> list[Tensor]:
+        by_input = dict(zip(inputs, tensors, strict=True))
+        called = arguments.replaced(lambda name, _: by_input[name])
+        outputs = list(tensors_of(functional_call(model, state, called.args, called.kwargs)))
+        names.extend(name or "0" for name, _ in outputs)
+        return [output for _, output in outputs]
+
+    try:
+        return list(zip(names, functionalize(run)(*inputs.values()), strict=True))
+    except UserError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise UserError(
+            f"the model does not run on {arguments}: {type(error).__name__}: {reason}; give the shape of one "
+            "sample without the batch, or example inputs"
+        ) from error
 
 
 class _Traced(Tensor):
@@ -109,7 +160,7 @@ class _Traced(Tensor):
             strides=tensor.stride(),
             storage_offset=tensor.storage_offset(),
             dtype=tensor.dtype,
-            device=tensor.device,
+            device=torch.device("cpu"),
         )
 
     def __init__(self, tensor: Tensor, value: Value, recorder: "_Recorder"):
@@ -118,38 +169,59 @@ class _Traced(Tensor):
         self.recorder = recorder
         recorder.alive[next(recorder.serials)] = self
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    # PyTorch types both as methods of any tensor.
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @classmethod
-    def __torch_dispatch__(cls, operation, types, args=(), kwargs=None):
-        arguments = by_name(operation, args, kwargs or {})
-        traced = next(leaf for leaf in tree_leaves(arguments) if isinstance(leaf, cls))
-        tensors = _swap(arguments, "tensor")
-        result = call_by_name(operation, tensors)
-        results = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
-        call = Call(operation, tensors, _swap(arguments, "value"), results)
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        arguments = by_name(func, args, kwargs or {})
+        traced = next(leaf for leaf in leaves(arguments) if isinstance(leaf, cls))
         try:
-            values = traced.recorder.interpret(traced.recorder.draft, call)
-            if call.in_place:
-                traced.recorder.overwrite(args[0], values[0])
-                return args[0]
+            return traced.recorder.record(func, arguments, args)
         except UserError as error:
-            raise UserError(f"{operation} {_whereabouts()}: {error}") from error
-        remaining = iter(values)
-        return tree_map(
-            lambda leaf: cls(leaf, next(remaining), traced.recorder) if isinstance(leaf, Tensor) else leaf,
-            result,
-        )
+            raise UserError(f"{func} {_whereabouts()}: {error}") from error
 
 
 class _Recorder:
     """What the traced tensors of one run share."""
 
-    def __init__(self, draft: Draft, interpret: Interpret):
+    def __init__(self, draft: Draft, conservative: bool, with_values: bool, interpret: Interpret | None):
         self.draft = draft
-        self.interpret = interpret
+        self.conservative = conservative
+        self.with_values = with_values
+        self.interpret = interpret or self._interpret
         self.alive: weakref.WeakValueDictionary[int, _Traced] = weakref.WeakValueDictionary()
         self.serials = itertools.count()  # one run of a model overwrites in the order of the next
+        self.assumed: set[str] = set()
+
+    def sample(self, tensor: Tensor) -> Tensor:
+        """What stands for an input."""
+        if not self.with_values:
+            return torch.empty_like(tensor, device="meta")
+        return torch.zeros(tensor.shape, dtype=tensor.dtype) if tensor.is_meta else tensor.detach().cpu()
+
+    def _interpret(self, draft: Draft, call: Call) -> list[Value]:
+        return rules.interpret(draft, call, self.assumed if self.conservative else None)
+
+    def record(self, operation, arguments: dict[str, Any], args: tuple) -> Any:
+        """Runs an operation and appends what it means for paths to the graph."""
+        values, tensors = _swap(arguments, "value"), _swap(arguments, "tensor")
+        call = Call(operation, tensors, values)
+        reason = reads_values(call) if call.activations() and not self.conservative else None
+        if reason:
+            raise UserError(reason)
+        result = _execute(call)
+        call.results = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        understood = self.interpret(self.draft, call)
+        if call.in_place:
+            self.overwrite(args[0], understood[0])
+            return args[0]
+        remaining = iter(understood)
+        return tree_map(
+            lambda leaf: _Traced(leaf, next(remaining), self) if isinstance(leaf, Tensor) else leaf, result
+        )
 
     def overwrite(self, target: Tensor, value: Value) -> None:
         """Gives a tensor a new value in place, and all others their share that look at the same memory.
@@ -159,9 +231,9 @@ class _Recorder:
         """
         if not isinstance(target, _Traced):
             raise UserError("it writes into a constant in place")
-        memory = target.tensor.untyped_storage()
+        memory = target.tensor.untyped_storage()._cdata
         for other in list(self.alive.values()):
-            if other is not target and other.tensor.untyped_storage().data_ptr() == memory.data_ptr():
+            if other is not target and other.tensor.untyped_storage()._cdata == memory:
                 other.value = self._overlay(other, target.tensor, value)
         target.value = value
 
@@ -171,47 +243,52 @@ class _Recorder:
         if not inputs:
             return view.value
         memory = written.untyped_storage().nbytes() // written.element_size()
-
-        def place(*numbers: Tensor) -> Tensor:
-            remaining = iter(numbers)
-            elements = torch.zeros(memory, dtype=torch.float64)
-            for tensor, part in parts:
-                area = elements.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
-                area.copy_(next(remaining) if part.varying else torch.zeros(()))
-            return elements.as_strided(view.shape, view.tensor.stride(), view.tensor.storage_offset()).clone()
-
-        return rearrange(self.draft, inputs, place)
+        numbers = iter(numbered(inputs))
+        elements = torch.zeros(memory, dtype=torch.float64)
+        for tensor, part in parts:
+            area = elements.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+            area.copy_(next(numbers) if part.varying else torch.zeros(()))
+        overlaid = elements.as_strided(view.shape, view.tensor.stride(), view.tensor.storage_offset())
+        return rearrange(self.draft, inputs, overlaid)
 
 
-def _swap(arguments: dict, attribute: str) -> dict:
-    return tree_map(lambda leaf: getattr(leaf, attribute) if isinstance(leaf, _Traced) else leaf, arguments)
-
-
-@contextlib.contextmanager
-def _undisturbed(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside; afterwards every module has the attributes that it had before.
-
-    Modules may keep tensors of the run (torch.nn.utils.prune stores the masked weight). Transformers take a
-    shortcut in evaluation mode that hides their parts in one operation; it is switched off.
-    """
-    before = [(module, dict(vars(module))) for module in model.modules()]
-    fast_path = torch.backends.mha.get_fastpath_enabled()
+def _execute(call: Call) -> Any:
+    """The result of a call: without values if an operand has none, unless they do not matter."""
+    without_values = any(isinstance(leaf, Tensor) and leaf.is_meta for leaf in leaves(call.tensors))
+    if not without_values or (call.activations() and is_constant(call)):
+        return call_by_name(call.operation, _with_values(call.tensors))
     try:
-        for module, _ in before:
-            module.training = False
-        torch.backends.mha.set_fastpath_enabled(False)
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast_path)
-        for module, attributes in before:
-            vars(module).clear()
-            vars(module).update(attributes)
+        return call_by_name(call.operation, _on(call.tensors, torch.device("meta")))
+    except RuntimeError:  # it cannot be run without values, or not at all
+        result = call_by_name(call.operation, _with_values(call.tensors))
+        return tree_map(lambda leaf: leaf.to("meta") if isinstance(leaf, Tensor) else leaf, result)
+
+
+def _on(arguments: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    def move(leaf):
+        if isinstance(leaf, Tensor):
+            return leaf if leaf.device == device else leaf.to(device)
+        return device if isinstance(leaf, torch.device) else leaf
+
+    return replaced(arguments, move)
+
+
+def _with_values(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments with zeros in the place of tensors without values."""
+
+    def fill(leaf):
+        return torch.zeros_like(leaf, device="cpu") if isinstance(leaf, Tensor) and leaf.is_meta else leaf
+
+    return _on(replaced(arguments, fill), torch.device("cpu"))
+
+
+def _swap(arguments: dict[str, Any], attribute: str) -> dict[str, Any]:
+    return replaced(arguments, lambda leaf: getattr(leaf, attribute) if isinstance(leaf, _Traced) else leaf)
 
 
 def _whereabouts() -> str:
     """The innermost module on the call stack, and the line in the innermost that is not PyTorch's own."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     modules: list[nn.Module] = []
     line = ""
     while frame is not None:

@@ -9,14 +9,14 @@ from math import prod
 
 import numpy as np
 
-from effective_sparsity.connectivity.operators import Operator
 from effective_sparsity.connectivity.orders import Order
+from effective_sparsity.connectivity.repeats import distinct, pairs
 from effective_sparsity.connectivity.semiring import product
 from effective_sparsity.connectivity.windows import Window
 
 
-class Weighted(Operator):
-    """An operation on one activation and one weight."""
+class Weighted:
+    """An operation on one activation and one weight: a sibling of :class:`operators.Operator`."""
 
     def forward(self, order: Order, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Width of the result."""
@@ -46,7 +46,7 @@ class ActivationTimesWeight(Weighted):
         return _matmul(outgoing, weight.mT)
 
     def through(self, order, x, outgoing):
-        return _matmul(x.mT, outgoing)
+        return _weights_between(x, outgoing).mT
 
     def uses(self, shape):
         return shape[-2]
@@ -57,21 +57,45 @@ class WeightTimesActivation(Weighted):
     """W X, with X (K, N) or a stack (stack, K, N)."""
 
     def forward(self, order, x, weight):
-        return _matmul(weight, x)
+        return _matmul(x.mT, weight.mT).mT
 
     def backward(self, order, outgoing, weight):
-        return _matmul(weight.mT, outgoing)
+        return _matmul(outgoing.mT, weight).mT
 
     def through(self, order, x, outgoing):
-        return _matmul(outgoing, x.mT)
+        return _weights_between(x.mT, outgoing.mT)
 
     def uses(self, shape):
         return shape[-1]
 
 
+def _matmul(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """X W; equal rows of one matrix are multiplied once."""
+    if x.ndim == 3 and len(x) > 1:
+        return product(x, weight)
+    shape = (*x.shape[:-1], weight.shape[-1])
+    x, weight = x.reshape(x.shape[-2:]), weight.reshape(weight.shape[-2:])
+    first, kinds = distinct(x.T)
+    return product(x[first][None], weight[None])[0][kinds].reshape(shape)
+
+
+def _weights_between(x: np.ndarray, outgoing: np.ndarray) -> np.ndarray:
+    """Widest pairs of an element of x (..., K) and of outgoing (..., N): (..., N, K); equal pairs once."""
+    if x.ndim == 3 and len(x) > 1:
+        return product(outgoing.mT, x)
+    stack = x.shape[:-2]
+    x, outgoing = x.reshape(x.shape[-2:]), outgoing.reshape(outgoing.shape[-2:])
+    rows = pairs(distinct(x.T)[1], distinct(outgoing.T)[1])
+    widest = product(outgoing[rows].T[None], x[rows][None])[0]
+    return widest.reshape(*stack, *widest.shape)
+
+
 @dataclass(frozen=True)
 class Convolution(Weighted):
     """Convolution in any number of dimensions, as a matrix product with what each tap sees.
+
+    Positions are grouped by what their channels hold, windows by the groups that they see: equal windows are
+    multiplied once.
 
     Attributes:
         groups: the number of groups.
@@ -82,38 +106,66 @@ class Convolution(Weighted):
     window: Window
 
     def forward(self, order, x, weight):
-        seen = self._columns(self.window.unfold(x, order))
+        seen, kinds = self._seen(order, x)
         result = product(self._matrices(weight), seen)
-        return _to_channels(result, x.shape[0], self.window.steps)
+        return _from_columns(result.reshape(weight.shape[0], -1)[:, kinds], len(x), self.window.steps)
 
     def backward(self, order, outgoing, weight):
-        positions = _to_positions(outgoing, self.groups)
-        seen = product(self._matrices(weight).mT, positions)
-        return self.window.fold(self._taps(seen, outgoing.shape[0]), order)
+        items, _ = outgoing.shape[:2]
+        columns = _columns(outgoing)
+        first, kinds = distinct(columns)
+        reached = product(self._matrices(weight).mT, self._grouped(columns[:, first]))
+        reached = _with_never(order, reached.reshape(-1, self.window.taps, len(first)))
+        steps = self.window.seen_by(kinds.reshape(items, *self.window.steps), fill=len(first))
+        labels = np.moveaxis(steps, 1, 0).reshape(self.window.taps, -1)
+        first, kinds = distinct(labels)
+        widest = order.full((len(reached), len(first)), order.never)
+        for tap, label in enumerate(labels[:, first]):
+            np.maximum(widest, reached[:, tap, label], out=widest)
+        return _from_columns(widest[:, kinds], items, self.window.size)
 
     def through(self, order, x, outgoing):
-        seen = self._columns(self.window.unfold(x, order))
-        matrices = product(_to_positions(outgoing, self.groups), seen.mT)
+        seen, kinds = self._seen(order, x)
+        columns = _columns(outgoing)
+        once = pairs(kinds, distinct(columns)[1])
+        matrices = product(self._grouped(columns[:, once]), seen[:, :, kinds[once]].mT)
         return matrices.reshape(outgoing.shape[1], -1, *self.window.kernel)
 
     def uses(self, shape):
         return shape[0] * prod(self.window.steps)
 
+    def _seen(self, order: Order, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What each kind of window sees, (groups, inputs / groups * taps, kinds), and each window's kind."""
+        columns = _columns(x)
+        first, kinds = distinct(columns)
+        positions = self.window.unfold(kinds.reshape(len(x), 1, *self.window.size), fill=len(first))
+        labels = positions[:, 0].swapaxes(0, 1).reshape(self.window.taps, -1)
+        windows, kinds = distinct(labels)
+        seen = _with_never(order, columns[:, first])[:, labels[:, windows]]
+        return seen.reshape(self.groups, -1, len(windows)), kinds
+
     def _matrices(self, weight: np.ndarray) -> np.ndarray:
         """(outputs, inputs / groups, *kernel) -> (groups, outputs / groups, inputs / groups * taps)."""
         return weight.reshape(self.groups, weight.shape[0] // self.groups, -1)
 
-    def _columns(self, columns: np.ndarray) -> np.ndarray:
-        """(items, inputs, taps, *steps) -> (groups, inputs / groups * taps, items * positions)."""
-        items, inputs, taps = columns.shape[:3]
-        rows = inputs // self.groups * taps
-        columns = columns.reshape(items, self.groups, rows, -1)
-        return columns.transpose(1, 2, 0, 3).reshape(self.groups, rows, -1)
+    def _grouped(self, columns: np.ndarray) -> np.ndarray:
+        """(channels, n) -> (groups, channels / groups, n)."""
+        return columns.reshape(self.groups, -1, columns.shape[1])
 
-    def _taps(self, columns: np.ndarray, items: int) -> np.ndarray:
-        """The inverse of :meth:`_columns`."""
-        columns = columns.reshape(self.groups, columns.shape[1], items, -1).transpose(2, 0, 1, 3)
-        return columns.reshape(items, -1, self.window.taps, *self.window.steps)
+
+def _columns(x: np.ndarray) -> np.ndarray:
+    """(items, channels, *positions) -> (channels, items * positions)."""
+    return x.swapaxes(0, 1).reshape(x.shape[1], -1)
+
+
+def _from_columns(columns: np.ndarray, items: int, positions: tuple[int, ...]) -> np.ndarray:
+    """The inverse of :func:`_columns`."""
+    return columns.reshape(len(columns), items, *positions).swapaxes(0, 1)
+
+
+def _with_never(order: Order, x: np.ndarray) -> np.ndarray:
+    """x with one more column, for what is seen beyond the border."""
+    return np.concatenate([x, order.full((*x.shape[:-1], 1), order.never)], -1)
 
 
 @dataclass(frozen=True)
@@ -145,20 +197,34 @@ class TransposedConvolution(Weighted):
         return self._adjoint.uses(shape)
 
 
-def _matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    if a.ndim == 2:
-        return product(a[None], b[None])[0]
-    return product(a, b)
+@dataclass(frozen=True)
+class Lookup(Weighted):
+    """Rows of a weight (rows, ...) chosen by the input: a product with a one-hot vector, any of them.
+
+    Attributes:
+        rows: their number.
+    """
+
+    rows: int
+
+    def forward(self, order, x, weight):
+        best = weight.max(0)
+        return np.minimum(_appended(x, best.ndim), best)
+
+    def backward(self, order, outgoing, weight):
+        best = weight.max(0)
+        through = np.minimum(outgoing, best)
+        return through.max(tuple(range(through.ndim - best.ndim, through.ndim)))
+
+    def through(self, order, x, outgoing):
+        features = outgoing.ndim - x.ndim
+        carried = np.minimum(_appended(x, features), outgoing).max(tuple(range(x.ndim)))
+        return np.broadcast_to(carried, (self.rows, *carried.shape))
+
+    def uses(self, shape):
+        return 0  # it is read, not multiplied by
 
 
-def _to_positions(x: np.ndarray, groups: int) -> np.ndarray:
-    """(items, channels, *positions) -> (groups, channels / groups, items * positions)."""
-    items, channels = x.shape[:2]
-    parts = x.reshape(items, groups, channels // groups, -1).transpose(1, 2, 0, 3)
-    return parts.reshape(groups, channels // groups, -1)
-
-
-def _to_channels(x: np.ndarray, items: int, positions: tuple[int, ...]) -> np.ndarray:
-    """The inverse of :func:`_to_positions`."""
-    channels = x.shape[0] * x.shape[1]
-    return x.reshape(channels, items, -1).swapaxes(0, 1).reshape(items, channels, *positions)
+def _appended(x: np.ndarray, dimensions: int) -> np.ndarray:
+    """x with further dimensions of size 1 at its end."""
+    return x.reshape(*x.shape, *(1,) * dimensions)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from itertools import product
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -31,28 +32,28 @@ class Window:
         """Number of positions in one window."""
         return prod(self.kernel)
 
-    def unfold(self, x: np.ndarray, order: Order) -> np.ndarray:
-        """What each tap sees: (items, channels, *size) -> (items, channels, taps, *steps), padding never."""
+    def unfold(self, x: np.ndarray, fill: int) -> np.ndarray:
+        """What each tap sees: (items, channels, *size) to (items, channels, taps, *steps), filled."""
         if self._is_identity():
             return x[:, :, None]
-        padded = self._pad(x, order)
+        padded = self._pad(x, fill)
         columns = np.empty((*x.shape[:2], self.taps, *self.steps), x.dtype)
         for tap, seen in enumerate(self._views(padded)):
             columns[:, :, tap] = seen
         return columns
 
-    def fold(self, columns: np.ndarray, order: Order) -> np.ndarray:
-        """The adjoint of :meth:`unfold`: at each input position the maximum over the taps that see it."""
+    def seen_by(self, windows: np.ndarray, fill: int) -> np.ndarray:
+        """Which window sees a position through each tap: (items, *steps) -> (items, taps, *size), or fill."""
         if self._is_identity():
-            return columns[:, :, 0]
-        padded = order.full((*columns.shape[:2], *self._padded_size()), order.never)
+            return windows[:, None]
+        padded = np.full((len(windows), self.taps, *self._padded_size()), fill, windows.dtype)
         for tap, seen in enumerate(self._views(padded)):
-            np.maximum(seen, columns[:, :, tap], out=seen)
+            seen[:, tap] = windows
         return self._crop(padded)
 
     def pool(self, x: np.ndarray, order: Order) -> np.ndarray:
         """Maximum in each window: (items, channels, *size) -> (items, channels, *steps)."""
-        first, *others = self._views(self._pad(x, order))
+        first, *others = self._views(self._pad(x, order.never))
         best = first.copy()
         for seen in others:
             np.maximum(best, seen, out=best)
@@ -79,13 +80,13 @@ class Window:
         sizes = zip(self._reach(), self.padding, self.size, strict=True)
         return tuple(max(reach, padding + size) for reach, padding, size in sizes)
 
-    def _interior(self) -> tuple[slice, ...]:
+    def _interior(self) -> tuple[Any, ...]:
         return (..., *(slice(pad, pad + size) for pad, size in zip(self.padding, self.size, strict=True)))
 
-    def _pad(self, x: np.ndarray, order: Order) -> np.ndarray:
+    def _pad(self, x: np.ndarray, fill: int) -> np.ndarray:
         if self._padded_size() == self.size:
             return x
-        padded = order.full((*x.shape[:2], *self._padded_size()), order.never)
+        padded = np.full((*x.shape[:2], *self._padded_size()), fill, x.dtype)
         padded[self._interior()] = x
         return padded
 
@@ -96,12 +97,8 @@ class Window:
         """For each tap, in the order of the kernel, the view of the positions that it sees."""
         for tap in product(*map(range, self.kernel)):
             geometry = zip(tap, self.stride, self.dilation, self.steps, strict=True)
-            yield padded[
-                (
-                    ...,
-                    *(
-                        slice(t * dilation, t * dilation + (steps - 1) * stride + 1, stride)
-                        for t, stride, dilation, steps in geometry
-                    ),
-                )
+            spans: list[Any] = [
+                slice(t * dilation, t * dilation + (steps - 1) * stride + 1, stride)
+                for t, stride, dilation, steps in geometry
             ]
+            yield padded[(..., *spans)]

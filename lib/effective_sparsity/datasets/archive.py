@@ -19,8 +19,8 @@ def read_members(paths: Iterable[Path], wanted: Callable[[str], bool]) -> dict[s
             else:
                 with tarfile.open(path, "r|*") as archive:  # a stream: going back within .xz is slow
                     for member in archive:
-                        if member.isfile() and wanted(member.name):
-                            members[member.name] = archive.extractfile(member).read()
+                        if member.isfile() and wanted(member.name) and (file := archive.extractfile(member)):
+                            members[member.name] = file.read()
         except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
             raise UserError(f"{path}: not a zip or tar archive that can be read ({error})") from error
     return members

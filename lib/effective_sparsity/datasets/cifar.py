@@ -4,6 +4,7 @@ import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from effective_sparsity.errors import UserError
 _IMAGE = re.compile(r"(?:\./)?(train|test)/(\d+)_(\w+)\.(?:jpe?g|png)")
 
 
-def _torchvision_class(class_name: str) -> type:
+def _torchvision_class(class_name: str) -> Any:
     from torchvision import datasets  # here, because it imports torch
 
     return getattr(datasets, class_name)
@@ -45,7 +46,7 @@ def read_cifar(files: Mapping[str, Path], class_name: str) -> Splits:
     return _read_images(members)
 
 
-def _read_pickles(members: Mapping[str, bytes], canonical: type) -> Splits:
+def _read_pickles(members: Mapping[str, bytes], canonical: Any) -> Splits:
     class Verified(canonical):
         """Needs no further checksums: the members are from archives whose own checksums were right."""
 
@@ -66,7 +67,7 @@ def _arrays(split) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _read_images(members: Mapping[str, bytes]) -> Splits:
-    rows = sorted((*_IMAGE.fullmatch(name).groups(), name) for name in members)
+    rows = sorted((*match.groups(), name) for name in members if (match := _IMAGE.fullmatch(name)))
     classes = sorted({class_ for _, _, class_, _ in rows})  # the canonical labels are alphabetical, too
 
     def split(wanted: str) -> tuple[np.ndarray, np.ndarray]:

@@ -105,6 +105,7 @@ def prepare(
     image_folder: str | Path | None = None,
     size: tuple[int, int] | None = None,
     classes: int | None = None,
+    batch_sizes: Mapping[str, int] | None = None,
 ) -> None:
     """Makes the stored data set `path`, fetching its files into `raw_folder` unless they are there.
 
@@ -116,9 +117,10 @@ def prepare(
         image_folder: folder with a data set of the user's, see image_folder.read_image_folder; perhaps with
         size: height and width in pixels to which images are resized; otherwise they must be equal.
         classes: how many classes the image folder must have; any number if not given.
+        batch_sizes: samples in a batch of each network that is to be trained on it, by the network's name.
 
     Raises:
-        UserError: if the data cannot be had, or are not what they should be; the message says what to do.
+        UserError: if the data are unavailable, or not what they should be; the message says what to do.
     """
     own = [key for key, value in {"variant_of": variant_of, "image_folder": image_folder}.items() if value]
     if len(own) > 1 or (own and name in SOURCES) or (not own and name not in SOURCES):
@@ -138,11 +140,17 @@ def prepare(
                 f"data set {name}: {image_folder} has {dataset.classes} classes, not {classes}; correct the "
                 f"number of classes or the folder"
             )
-    elif variant_of:
+    elif variant_of and files:
         remote = [RemoteFile(file, checksum) for file, checksum in files.items()]
         dataset = _from_source(variant_of, remote, Path(raw_folder), mirrors, variant=name)
     else:
         dataset = _from_source(name, SOURCES[name].files(), Path(raw_folder), mirrors)
+    for network, batch_size in (batch_sizes or {}).items():
+        if batch_size > (n_images := len(dataset.train_labels)):
+            raise UserError(
+                f"data set {name}: {n_images} training images are fewer than the {batch_size} in a batch of "
+                f"{network}; add images, or set architectures.{network}.batch_size to at most {n_images}"
+            )
     save(dataset, path)
 
 

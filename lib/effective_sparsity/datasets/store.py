@@ -93,7 +93,7 @@ def load(path: str | Path) -> Dataset:
     try:
         file = TensorFile(path)
         facts = file.metadata | {name: tuple(file.metadata[name]) for name in ("mean", "std")}
-        return Dataset(**facts, **file.tensors())
+        return Dataset(**(facts | file.tensors()))
     except FileNotFoundError:
         raise UserError(f"{path}: no such data set; the workflow's download step makes it") from None
     except TypeError as error:

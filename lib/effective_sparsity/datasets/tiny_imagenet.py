@@ -59,4 +59,4 @@ def read_tiny_imagenet(files: Mapping[str, Path]) -> Splits:
 
 def _row(name: str) -> int:
     """The number at the end of n01443537_17.JPEG or val_17.JPEG: the archive's order does not matter."""
-    return int(re.search(r"(\d+)\.JPEG$", name)[1])
+    return int(re.sub(r".*_(\d+)\.JPEG$", r"\1", name))

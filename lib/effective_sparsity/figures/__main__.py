@@ -22,8 +22,10 @@ def main() -> int:
         results = Results(options.results)
         print(f"Figures of the study {results.study}:")
         trained = results.provenance["study"]["train"]
+        found = "subnetworks" in results.tables
+        pruners = set(results.table("subnetworks").pruner) if found else set()
         for name, figure in FIGURES.items():
-            if set(figure.tables) <= set(results.tables) and (trained or not figure.accuracy):
+            if set(figure.tables) <= set(results.tables) and figure.suits(trained, pruners):
                 save(
                     *figure.draw({table: results.table(table) for table in figure.tables}),
                     options.folder / name,

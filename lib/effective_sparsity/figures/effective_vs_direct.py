@@ -1,19 +1,15 @@
 """Effective against direct compression: how much more is gone than was pruned."""
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
-from effective_sparsity.figures.labels import key
-from effective_sparsity.figures.layout import Page, name_row
+from effective_sparsity.figures.page import Legend, diagonal, draw_page, entry, log_axes, log_limits
+from effective_sparsity.figures.seeds import note_on_medians
 from effective_sparsity.figures.statistics import median_over_seeds
-from effective_sparsity.figures.style import FAINT, RC, by_family, in_order, log_axes, look, panel_title
-from effective_sparsity.figures.tables import PANEL, Tables, of_panel, panels, reduced_text, seeds_text
-
-_PAGE = Page(height=2.1, gap_x=0.3, gap_y=1.0, left=0.7, top=0.5)
-_WIDTH = 1.92
+from effective_sparsity.figures.style import by_family, look
+from effective_sparsity.figures.tables import PANEL, Tables, reduced_text
 
 
 def effective_vs_direct(tables: Tables) -> tuple[Figure, pd.DataFrame]:
@@ -28,103 +24,67 @@ def effective_vs_direct(tables: Tables) -> tuple[Figure, pd.DataFrame]:
         compression from which on at least half of the seeds have no active weight).
     """
     data = _tabulate(tables)
-    with matplotlib.rc_context(RC):
-        return _draw(data, _note(data, tables)), data
+    note = f"{note_on_medians(data.seeds, 'bands')} {reduced_text(tables['subnetworks'])}"
+    return draw_page(data, _draw, note), data
 
 
 def _tabulate(tables: Tables) -> pd.DataFrame:
-    curves = tables["curves"]
+    curves, subnetworks = tables["curves"], tables["subnetworks"]
+    keys = [*PANEL, "pruner"]
     one_shot = curves[curves.target_compression.isna()].assign(kind="curve")
-    covered = set(zip(one_shot.architecture, one_shot.dataset, one_shot.pruner, strict=True))
-    direct = tables["subnetworks"].query("criterion == 'direct'").assign(kind="target")
-    is_covered = [
-        row in covered for row in zip(direct.architecture, direct.dataset, direct.pruner, strict=True)
-    ]
-    points = pd.concat([one_shot, direct[np.logical_not(is_covered)]], join="inner")
-    points = median_over_seeds(
-        points, [*PANEL, "pruner", "kind", "direct_compression"], "effective_compression"
-    )
+    direct = subnetworks[subnetworks.criterion == "direct"].assign(kind="target")
+    covered = pd.MultiIndex.from_frame(direct[keys]).isin(pd.MultiIndex.from_frame(one_shot[keys]))
+    points = pd.concat([one_shot, direct[~covered]], join="inner")
+    points = points[np.isfinite(points.direct_compression.astype(float))]  # something was kept
+    points = median_over_seeds(points, [*keys, "kind", "direct_compression"], "effective_compression")
     points = points.rename(columns={"median": "effective_compression"})
-    ends = points[np.isinf(points.effective_compression)].groupby([*PANEL, "pruner"], as_index=False).first()
+    ends = points[np.isinf(points.effective_compression)].groupby(keys, as_index=False).first()
     return pd.concat([points, ends.assign(kind="disconnection")], ignore_index=True)
 
 
-def _note(data: pd.DataFrame, tables: Tables) -> str:
-    reduced = reduced_text(tables["subnetworks"])
-    return f"Median over {seeds_text(data.seeds)}, band from minimum to maximum. {reduced}"
-
-
-def _draw(data: pd.DataFrame, note: str) -> Figure:
-    rows = panels(data) or [("", "")]
-    families = by_family(data.pruner) or {"": []}
-    figure, grid = _PAGE.grid(len(rows), [_WIDTH] * len(families), note)
-    for cells, panel in zip(grid, rows, strict=True):
-        of_row = of_panel(data, panel)
-        for axes, (family, pruners) in zip(cells, families.items(), strict=True):
-            _set_up(axes, of_row)
-            _draw_panel(axes, of_row, pruners)
-            axes.set(title=family, xlabel="Direct compression")
-        name_row(cells, panel_title(*panel), "Effective compression")
-    return figure
-
-
-def _set_up(axes: Axes, data: pd.DataFrame) -> None:
-    log_axes(axes)
+def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
+    families = by_family(data.pruner)
+    cells = part.subplots(1, len(families), sharex=True, sharey=True, squeeze=False)[0]
     ends = data[data.kind != "curve"].direct_compression
-    finite = data[np.isfinite(data.effective_compression)]
-    right = 1.6 * max(ends.max() if len(ends) else data.direct_compression.max(), 10) if len(data) else 10
-    left = min(data.direct_compression.min(), 10) if len(data) else 1
-    shown = finite[finite.direct_compression <= right].effective_compression
-    axes.set(xlim=(left, right), ylim=(left, 1.6 * max(shown.max(), right) if len(shown) else right))
-    axes.plot([left, right], [left, right], color=FAINT, linewidth=0.8, zorder=1, gid="diagonal")
+    x = log_limits(data.direct_compression.min(), ends if len(ends) else data.direct_compression)
+    log_axes(
+        cells[0],
+        x=x,
+        y=log_limits(x, data[data.direct_compression <= x[1]].effective_compression, margin=1.4),
+    )
+    cells[0].set_ylabel("Effective compression")
+    legend = [entry("disconnected from:", linestyle="")]
+    for axes, (family, pruners) in zip(cells, families.items(), strict=True):
+        diagonal(axes)
+        axes.set_title(family, pad=9)  # above the marks on the upper edge
+        axes.set_xlabel("Direct compression")
+        for pruner in pruners:
+            end = _draw_pruner(axes, data[data.pruner == pruner], pruner)
+            text = f": {float(f'{end:.1e}'):,.0f}" if np.isfinite(end) else ""
+            legend.append(entry(f"{look(pruner).label}{text}", **look(pruner).style))
+    return legend
 
 
-def _draw_panel(axes: Axes, data: pd.DataFrame, pruners: list[str]) -> None:
-    entries = []
-    for pruner in in_order(set(pruners) & set(data.pruner)):
-        style = look(pruner)
-        points = data[(data.pruner == pruner) & (data.kind != "disconnection")]
-        connected = points.where(np.isfinite(points.effective_compression))
-        is_curve = (points.kind == "curve").all()
-        marks = style.marker_style if not is_curve else {"color": style.color}
-        x = points.direct_compression
-        axes.plot(x, connected.effective_compression, **marks, gid=pruner)
-        # An infinite maximum is a band up to the top of the panel.
-        top = connected.high.replace(np.inf, axes.get_ylim()[1])
-        axes.fill_between(x, connected.low, top, color=style.color, alpha=0.15, linewidth=0)
-        end = data[(data.pruner == pruner) & (data.kind == "disconnection")].direct_compression
-        axes.plot(
-            end,
-            np.ones(len(end)),
-            linestyle="",
-            **style.marker_style,
-            transform=axes.get_xaxis_transform(),
-            clip_on=False,
-            zorder=4,
-            gid=f"{pruner} disconnects",
-        )
-        # A dotted line leads from the last connected point to the mark.
-        last = points[points.direct_compression < end.min()].tail(1)
-        axes.plot(
-            [*last.direct_compression, *end],
-            [*last.effective_compression, *([axes.get_ylim()[1]] * len(end))],
-            color=style.color,
-            linestyle=":",
-            linewidth=0.8,
-        )
-        limit = end.iloc[0] if len(end) else np.inf
-        text = f"{style.quota_label}, {_two_digits(limit)}" if len(end) else style.quota_label
-        entries.append((limit, text, style.marker_style))
-    entries.sort(key=lambda entry: entry[0])
-    if entries:
-        # Nothing is ever below the diagonal.
-        key(
-            axes,
-            [(text, style) for _, text, style in entries],
-            location="lower right",
-            title="disconnected from",
-        )
-
-
-def _two_digits(value: float) -> str:
-    return f"{float(f'{value:.1e}'):,.0f}"
+def _draw_pruner(axes: Axes, data: pd.DataFrame, pruner: str) -> float:
+    """Draw a line, and a mark where it ends; the direct compression there, infinite if it does not."""
+    style = look(pruner).style
+    points = data[data.kind != "disconnection"]
+    connected = points.where(np.isfinite(points.effective_compression))
+    x, top = points.direct_compression, axes.get_ylim()[1]
+    line = {"color": style["color"]} if (points.kind == "curve").all() else style
+    axes.plot(x, connected.effective_compression, **line, gid=pruner)
+    # An infinite maximum is a band up to the top of the panel.
+    axes.fill_between(
+        x, connected.low, connected.high.replace(np.inf, top), color=style["color"], alpha=0.15, lw=0
+    )
+    ends = data[data.kind == "disconnection"].direct_compression
+    if ends.empty:
+        return np.inf
+    end = ends.iloc[0]
+    axes.plot([end], [top], **style, clip_on=False, zorder=4, gid=f"{pruner} disconnects")
+    # A dotted line leads from the last connected point to the mark.
+    last = points[x < end].tail(1)
+    axes.plot(
+        [*last.direct_compression, end], [*last.effective_compression, top], ":", color=style["color"], lw=0.8
+    )
+    return float(end)

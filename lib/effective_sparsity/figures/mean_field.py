@@ -2,31 +2,26 @@
 
 import math
 
-import matplotlib
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
-from effective_sparsity.figures.labels import Label, key, label_ends
-from effective_sparsity.figures.layout import Page
-from effective_sparsity.figures.statistics import median_over_seeds
-from effective_sparsity.figures.style import (
-    FAINT,
-    GREY,
-    RANDOM_QUOTAS,
-    RC,
-    in_order,
+from effective_sparsity.figures.page import (
+    Legend,
+    diagonal,
+    draw_page,
+    entry,
     log_axes,
-    look,
-    panel_title,
+    log_limits,
+    pruner_entries,
 )
-from effective_sparsity.figures.tables import PANEL, Tables, of_panel, panels, reduced_text, seeds_text
+from effective_sparsity.figures.seeds import note_on_medians
+from effective_sparsity.figures.statistics import median_over_seeds
+from effective_sparsity.figures.style import GREY, RANDOM_QUOTAS, in_order, look
+from effective_sparsity.figures.tables import PANEL, Tables, reduced_text
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.pruning.mean_field import expected_effective_compression
 
-_PAGE = Page(height=3.0, gap_x=1.0, gap_y=0.7, left=0.7, right=1.2, top=0.45)
-_WIDTH = 3.6
 _LEVEL = [*PANEL, "pruner", "target_compression"]
 
 
@@ -43,21 +38,20 @@ def mean_field(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """
     data = _tabulate(tables["layers"])
     shown = tables["subnetworks"].merge(data[PANEL].drop_duplicates(), on=PANEL)
-    note = f"Median over {seeds_text(data.seeds)}, bars from minimum to maximum. {reduced_text(shown)}"
-    with matplotlib.rc_context(RC):
-        return _draw(data, note), data
+    note = f"{note_on_medians(data.seeds, 'bars')} {reduced_text(shown)}"
+    return draw_page(data, _draw, note, height=3.0, empty="No fully-connected network"), data
 
 
 def _tabulate(layers: pd.DataFrame) -> pd.DataFrame:
     connected = [name for name, network in NETWORKS.items() if not network.convolutional]
     rows = layers[(layers.criterion == "direct") & layers.pruner.isin(RANDOM_QUOTAS)]
     rows = rows[rows.architecture.isin(connected)].dropna(subset=["n_kept"])
-    seeds = rows.groupby([*_LEVEL, "seed"], as_index=False)[["n_weights", "n_kept", "n_active"]].sum()
-    with np.errstate(divide="ignore"):
-        seeds["effective_compression"] = seeds.n_weights.astype(float) / seeds.n_active.astype(float)
-        seeds["direct_compression"] = seeds.n_weights.astype(float) / seeds.n_kept.astype(float)
-    data = median_over_seeds(seeds, _LEVEL, "effective_compression").rename(columns={"median": "measured"})
-    data["direct_compression"] = seeds.groupby(_LEVEL).direct_compression.median().to_numpy()
+    counts = rows.groupby([*_LEVEL, "seed"], as_index=False)[["n_weights", "n_kept", "n_active"]].sum()
+    counts = counts.astype(dict.fromkeys(["n_weights", "n_kept", "n_active"], float))
+    counts["effective_compression"] = counts.n_weights / counts.n_active
+    counts["direct_compression"] = counts.n_weights / counts.n_kept
+    data = median_over_seeds(counts, _LEVEL, "effective_compression").rename(columns={"median": "measured"})
+    data["direct_compression"] = counts.groupby(_LEVEL).direct_compression.median().to_numpy()
     predicted = {level: _predict(level[0], of_level) for level, of_level in rows.groupby(_LEVEL)}
     data["predicted"] = [predicted[level] for level in data[_LEVEL].itertuples(index=False, name=None)]
     return data.astype({"predicted": float, "direct_compression": float})
@@ -72,43 +66,26 @@ def _predict(architecture: str, rows: pd.DataFrame) -> float:
     return expected_effective_compression(widths, list(layers.n_kept / layers.n_weights))
 
 
-def _draw(data: pd.DataFrame, note: str) -> Figure:
-    networks = panels(data) or [("", "")]
-    figure, grid = _PAGE.grid(len(networks), [_WIDTH], note)
-    rows = [("predicted", {"color": GREY}), ("measured", {"color": GREY, "marker": "o", "linestyle": ""})]
-    key(figure, rows, location="upper right", columns=2)
-    for (axes,), panel in zip(grid, networks, strict=True):
-        _draw_panel(axes, of_panel(data, panel))
-        axes.set(xlabel="Direct compression", ylabel="Effective compression")
-        axes.set_title(panel_title(*panel) if panel[0] else "No fully-connected network")
-    return figure
-
-
-def _draw_panel(axes: Axes, data: pd.DataFrame) -> None:
-    log_axes(axes)
-    finite = data.measured[np.isfinite(data.measured)]
-    if len(data):
-        left, right = data.direct_compression.min() / 1.15, data.direct_compression.max() * 1.15
-        axes.set(xlim=(left, right), ylim=(left, 3 * max(finite.max() if len(finite) else right, right)))
-        axes.plot([left, right], [left, right], color=FAINT, linewidth=0.8, zorder=1, gid="diagonal")
+def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
+    axes = part.subplots()
+    connected = data[np.isfinite(data.measured)]
+    x = log_limits((connected if len(connected) else data).direct_compression, margin=1.6)
+    log_axes(axes, x=x, y=log_limits(x[0], connected.measured, connected.low, margin=1.6))
     top = axes.get_ylim()[1]
-    labels = []
-    for pruner in in_order(data.pruner):
-        style = look(pruner)
-        points = data[data.pruner == pruner]
-        shown = points[points.predicted <= top]
-        axes.plot(shown.direct_compression, shown.predicted, color=style.color, gid=f"{pruner} predicted")
-        measured = points[np.isfinite(points.measured)]
-        spread = [measured.measured - measured.low, measured.high.clip(upper=top) - measured.measured]
-        axes.errorbar(
-            measured.direct_compression,
-            measured.measured,
-            yerr=spread,
-            **style.marker_style | {"linestyle": ""},
-            elinewidth=0.7,
-            gid=f"{pruner} measured",
+    axes.set(xlabel="Direct compression", ylabel="Effective compression")
+    diagonal(axes)
+    pruners = in_order(data.pruner)
+    for pruner in pruners:
+        style = look(pruner).style
+        points, measured = data[data.pruner == pruner], connected[connected.pruner == pruner]
+        finite = points[np.isfinite(points.predicted)]
+        axes.plot(
+            finite.direct_compression, finite.predicted, color=style["color"], gid=f"{pruner} predicted"
         )
-        if len(shown):
-            end = shown.iloc[-1]
-            labels.append(Label(style.quota_label, end.direct_compression, end.predicted, style.marker_style))
-    label_ends(axes, labels)
+        axes.plot(
+            measured.direct_compression, measured.measured, **style, linestyle="", gid=f"{pruner} measured"
+        )
+        bars = (measured.low, measured.high.clip(upper=top))
+        axes.vlines(measured.direct_compression, *bars, color=style["color"], linewidth=0.7)
+    key = [entry("predicted", color=GREY), entry("measured", color=GREY, marker="o", linestyle="")]
+    return [*pruner_entries(pruners), *key]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from effective_sparsity.figures.style import CONTROLS
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
@@ -24,6 +26,7 @@ class Entry:
         title: what it shows.
         caption: what to see in it.
         accuracy: whether it shows accuracies, which a study has only if it trains.
+        pruners: it is drawn only for studies that have one of these; none for all studies.
     """
 
     function: str
@@ -31,6 +34,11 @@ class Entry:
     title: str
     caption: str
     accuracy: bool = True
+    pruners: tuple[str, ...] = ()
+
+    def suits(self, trains: bool, pruners: set[str]) -> bool:
+        """Whether a study that trains or not, and has these pruners, has what the figure shows."""
+        return (trains or not self.accuracy) and (not self.pruners or not pruners.isdisjoint(self.pruners))
 
     def draw(self, tables: "Tables") -> "tuple[Figure, pd.DataFrame]":
         """The figure, and the data of exactly what is drawn."""
@@ -39,8 +47,8 @@ class Entry:
 
 
 _ACCURACY = (
-    "Solid: effective pruning against effective compression; dashed: direct pruning against direct "
-    "compression, where networks without an active weight are at chance. A line stops where the pruner "
+    "Left: direct pruning against direct compression, where networks without an active weight are at "
+    "chance; right: effective pruning against effective compression. A line stops where the pruner "
     "reaches no further."
 )
 
@@ -112,6 +120,30 @@ FIGURES = {
         "Left: pruners ranked by mean test accuracy when compared at equal direct and at equal effective "
         "compression; tied pruners share a rank. Right: Kendall's tau between the two orders, beside the "
         "agreement between seeds within the effective frame, which is what noise alone allows.",
+    ),
+    "paired_differences": Entry(
+        "paired_differences:paired_differences",
+        ("subnetworks",),
+        "Differences between pruners, seed by seed",
+        "Test accuracy of each pruner minus that of random pruning (left) or magnitude pruning (right) with "
+        "IGQ quotas, for pairs of subnetworks that start from the same seed and have the same effective "
+        "compression. Pruners stand side by side at each level; above one point the scale is logarithmic.",
+    ),
+    "pixel_controls": Entry(
+        "pixel_controls:pixel_controls",
+        ("subnetworks",),
+        "How much of SNIP's lead is its choice of pixels",
+        "SNIP, random pruning with IGQ quotas, and controls that change the pixels of one or the other and "
+        "nothing else. Left: test accuracy at equal effective compression. Right: the part of the gap "
+        "between the two that a control closes, with jackknife intervals over seeds.",
+        pruners=CONTROLS,
+    ),
+    "verdicts": Entry(
+        "verdicts:verdicts",
+        ("measurements",),
+        "Claims: what was measured, against its bound",
+        "Every measurement behind a verdict, with the number of its claim. A claim holds where a whole "
+        "interval lies on the side of the bound to which the triangle points.",
     ),
     "mean_field": Entry(
         "mean_field:mean_field",

@@ -1,6 +1,7 @@
 """Writing a figure and the data in it."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import pandas as pd
@@ -11,7 +12,7 @@ from effective_sparsity.figures.style import RC
 from effective_sparsity.storage import replacing
 
 # The same picture must give the same bytes, so no format may carry the date of the run.
-_FORMATS = {
+_FORMATS: dict[str, Any] = {
     "pdf": {"metadata": {"CreationDate": None}},
     "svg": {"metadata": {"Date": None}},
     "png": {"dpi": 200},

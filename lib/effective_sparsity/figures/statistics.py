@@ -1,13 +1,17 @@
 """Summaries over seeds."""
 
-import numpy as np
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
+
+Item = TypeVar("Item")
 
 
 def half_width(values: pd.Series) -> float:
     """Half width of Student's t 95 % confidence interval of a mean; NaN for fewer than two values."""
-    return float(_quantile(len(values)) * values.sem())
+    return float(_quantile(values.count()) * values.sem())
 
 
 def over_seeds(rows: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
@@ -24,8 +28,8 @@ def over_seeds(rows: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
     return summary[[*keys, "mean", "low", "high", "seeds"]]
 
 
-def _quantile(n):
-    return stats.t.ppf(0.975, np.subtract(n, 1))
+def _quantile(n: Any) -> Any:
+    return stdtrit(n - 1, 0.975)  # of scipy.special: importing scipy.stats takes most of a second
 
 
 def median_over_seeds(rows: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
@@ -39,3 +43,17 @@ def median_over_seeds(rows: pd.DataFrame, keys: list[str], value: str) -> pd.Dat
     """
     groups = rows.dropna(subset=[value]).groupby(keys, sort=True)[value]
     return groups.agg(median="median", low="min", high="max", seeds="count").reset_index()
+
+
+def jackknife(statistic: Callable[[list[Item]], float], seeds: list[Item]) -> list[float]:
+    """One value per seed of a statistic that needs several seeds at once: its pseudo-values.
+
+    Their mean is the jackknife estimate, and their standard error that of Tukey (1958).
+
+    Args:
+        statistic: of any part of `seeds`.
+        seeds: at least two.
+    """
+    n = len(seeds)
+    whole = statistic(seeds)
+    return [n * whole - (n - 1) * statistic([*seeds[:i], *seeds[i + 1 :]]) for i in range(n)]

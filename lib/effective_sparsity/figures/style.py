@@ -1,4 +1,4 @@
-"""How a pruner, a network and a compression axis look, the same in every figure.
+"""How pruners, networks and numbers look and are called, the same in every figure.
 
 Colour and marker tell the quota, the marker's face tells the order inside a layer: hollow for random, filled
 for one that looks at the weights (magnitude, saliency). So every pruner has a look of its own, SNIP and the
@@ -7,9 +7,9 @@ random pruner with SNIP's quotas are visibly related, and lines can be told apar
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+Style = dict[str, Any]
 
 RANDOM_QUOTAS = (
     "random-igq",
@@ -42,8 +42,8 @@ PRUNERS = RANDOM_QUOTAS + MAGNITUDE_QUOTAS + SALIENCIES + CONTROLS
 FAMILIES = {
     "Random pruning": RANDOM_QUOTAS,
     "Magnitude pruning": MAGNITUDE_QUOTAS,
-    "Saliency at initialisation": SALIENCIES,
-    "Controls of pixels": CONTROLS,
+    "Saliency pruning": SALIENCIES,
+    "Pixel controls": CONTROLS,
 }
 
 # Colours differ enough for all three kinds of colour blindness among pruners that share a panel; a test says
@@ -83,15 +83,18 @@ FAINT = "#BBBBBB"
 
 # In every figure a solid line speaks of effective compression, of active weights; a dashed one of direct
 # compression, of kept weights.
-DASHED = {"linestyle": (0, (3, 1.5)), "linewidth": 0.9}
+DASHED: Style = {"linestyle": (0, (3, 1.5)), "linewidth": 0.9}
+FRAMES = ("direct", "effective")
 
 # DejaVu Sans comes with matplotlib, so a figure looks the same on every machine.
-RC = {
+RC: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 7,
-    "axes.titlesize": 8,
+    "figure.titlesize": 8.5,
+    "figure.titleweight": "bold",
+    "axes.titlesize": 7.5,
     "axes.titlelocation": "left",
-    "axes.labelsize": 7.5,
+    "axes.labelsize": 7,
     "axes.linewidth": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -105,7 +108,12 @@ RC = {
     "ytick.major.width": 0.6,
     "xtick.major.size": 2.5,
     "ytick.major.size": 2.5,
-    "lines.linewidth": 1.2,
+    "legend.fontsize": 6.5,
+    "legend.title_fontsize": 6.5,
+    "legend.frameon": False,
+    "legend.handlelength": 2.2,
+    "legend.labelspacing": 0.35,
+    "lines.linewidth": 1.1,
     "lines.markersize": 3.5,
     "pdf.fonttype": 42,
     "svg.hashsalt": "effective-sparsity",
@@ -114,37 +122,31 @@ RC = {
 
 @dataclass(frozen=True)
 class Look:
-    """The appearance of one pruner: names to print, colour, marker and the marker's face colour."""
+    """The appearance of one pruner: its name to print, colour, marker and the marker's face colour."""
 
     label: str
-    quota_label: str
     color: str
     marker: str
     face: str
 
     @property
-    def marker_style(self) -> dict:
+    def style(self) -> Style:
         """Keyword arguments for matplotlib's `plot`: colour and marker, without the line."""
-        size = {"*": 5.0, "X": 4.2, "P": 4.2, "D": 3.0}.get(self.marker, 3.5)
         return {
             "color": self.color,
             "marker": self.marker,
-            "markersize": size,
+            "markersize": {"*": 5.0, "X": 4.2, "P": 4.2, "D": 3.0}.get(self.marker, 3.5),
             "markerfacecolor": self.face,
             "markeredgewidth": 0.8,
         }
 
 
-def _control(label: str, color: str, marker: str, face: str) -> Look:
-    return Look(label, label, color, marker, face)
-
-
 _CONTROLS = {
-    "random-igq-snip-pixels": _control("Random, IGQ on SNIP's pixels", "#0072B2", "<", "white"),
-    "random-igq-random-pixels": _control("Random, IGQ on random pixels", "#88CCEE", ">", "white"),
-    "random-igq-varying-pixels": _control("Random, IGQ on varying pixels", "#332288", "v", "white"),
-    "snip-permuted-pixels": _control("SNIP, pixels permuted", "#8B0000", "P", "#8B0000"),
-    "snip-permuted-own-pixels": _control("SNIP, own pixels permuted", "#DDCC77", "X", "#DDCC77"),
+    "random-igq-snip-pixels": Look("Random, IGQ on SNIP's pixels", "#0072B2", "<", "white"),
+    "random-igq-random-pixels": Look("Random, IGQ on random pixels", "#88CCEE", ">", "white"),
+    "random-igq-varying-pixels": Look("Random, IGQ on varying pixels", "#332288", "v", "white"),
+    "snip-permuted-pixels": Look("SNIP, pixels permuted", "#8B0000", "P", "#8B0000"),
+    "snip-permuted-own-pixels": Look("SNIP, own pixels permuted", "#DDCC77", "X", "#DDCC77"),
 }
 
 
@@ -155,14 +157,13 @@ def look(pruner: str) -> Look:
     prefix = next((prefix for prefix in _ORDERS if pruner.startswith(prefix)), "")
     quota = pruner.removeprefix(prefix)
     if quota not in _QUOTAS:
-        return Look(pruner, pruner, GREY, ".", GREY)
-    quota_label, color, marker = _QUOTAS[quota]
-    label = quota_label
+        return Look(pruner, GREY, ".", GREY)
+    label, color, marker = _QUOTAS[quota]
     if prefix:
         suffix = "" if quota == "global" else " quotas"
-        inner = quota_label if quota_label.isupper() or quota_label in _PROPER else quota_label.lower()
+        inner = label if label.isupper() or label in _PROPER else label.lower()
         label = f"{_ORDERS[prefix]}, {inner}{suffix}"
-    return Look(label, quota_label, color, marker, "white" if prefix == "random-" else color)
+    return Look(label, color, marker, "white" if prefix == "random-" else color)
 
 
 def in_order(pruners: Iterable[str]) -> list[str]:
@@ -181,40 +182,10 @@ def by_family(pruners: Iterable[str]) -> dict[str, list[str]]:
 
 def panel_title(architecture: str, dataset: str) -> str:
     """Network and data set as a reader knows them; unknown names stay as they are."""
-    return f"{ARCHITECTURES.get(architecture, architecture)} on {_DATASETS.get(dataset, dataset)}"
+    name = ARCHITECTURES.get(architecture, architecture)
+    return f"{name} on {_DATASETS.get(dataset, dataset)}" if dataset else name
 
 
-def plain_number(value: float, _position: int = 0) -> str:
+def plain_number(value: float) -> str:
     """A number without exponent, thousands separated: 10, 1,000, 0.01."""
     return f"{value:,.0f}" if value >= 1 else f"{value:.10f}".rstrip("0")
-
-
-# Inches that a tick's label takes below an axis.
-_TICK_WIDTH = 0.3
-
-
-def log_axes(axes: Axes, which: str = "xy") -> None:
-    """Logarithmic axes ("x", "y" or "xy") with ticks at powers of ten, written as plain numbers."""
-    width = axes.get_position().width * axes.figure.get_figwidth()
-    numticks = {"x": int(width / _TICK_WIDTH), "y": 12}
-    for letter in which:
-        axes.set(**{f"{letter}scale": "log"})
-        axis = getattr(axes, f"{letter}axis")
-        axis.set_major_locator(LogLocator(base=10, numticks=numticks[letter]))
-        axis.set_major_formatter(FuncFormatter(plain_number))
-        axis.set_minor_locator(NullLocator())
-        axis.set_minor_formatter(NullFormatter())
-
-
-# Accuracies are drawn on a logit scale, which keeps apart both 97 % from 98 % and 10 % from 12 %.
-_ACCURACIES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
-
-
-def accuracy_axis(axes: Axes, low: float, high: float) -> None:
-    """Logit scale for accuracies (fractions between 0 and 1) from `low` to `high`, ticks in per cent."""
-    axes.set_yscale("logit", nonpositive="clip")
-    axes.set_yticks([a for a in _ACCURACIES if low <= a <= high])
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda a, _: f"{100 * a:.4g} %"))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_ylim(low, high)

@@ -23,8 +23,8 @@ def initialise(model: nn.Module, seed: int) -> None:
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.reset_running_stats()
             module.reset_parameters()
-        elif getattr(module, "bias", None) is not None:
-            nn.init.zeros_(module.bias)
+        elif isinstance(bias := getattr(module, "bias", None), torch.Tensor):
+            nn.init.zeros_(bias)
     for layer, weight in enumerate(kernels(model).values()):
         fan_in, fan_out = nn.init._calculate_fan_in_and_fan_out(weight)
         sigma = math.sqrt(4 / (fan_in + fan_out)) / _STD_CUT_AT_TWO_SIGMA

@@ -1,11 +1,11 @@
 """Which parameters of a model are pruned and counted."""
 
-from torch import nn
+from torch import Tensor, nn
 
 KERNEL_LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
 
 
-def kernels(model: nn.Module) -> dict[str, nn.Parameter]:
+def kernels(model: nn.Module) -> dict[str, Tensor]:
     """The prunable weights of `model`, by parameter name, in the order of its modules.
 
     Every kernel of a convolution or linear layer, the first and the last included; biases and

@@ -7,8 +7,7 @@ from torch import nn
 from effective_sparsity.networks.initialisation import initialise
 from effective_sparsity.networks.prunable import kernels
 from effective_sparsity.networks.registry import Network
-
-State = dict[str, np.ndarray]
+from effective_sparsity.networks.types import State
 
 
 def initial_state(network: Network, seed: int) -> tuple[State, list[str]]:

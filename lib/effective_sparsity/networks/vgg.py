@@ -10,7 +10,7 @@ _WIDTHS = (64, 128, 256, 512, 512)
 
 def _vgg(depths: tuple[int, ...], classes: int) -> nn.Module:
     """Blocks of `depths` convolutions 3x3, each block halving the image: (batch, 3, 32, 32) to logits."""
-    layers = OrderedDict()
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
     channels = 3
     for block, (depth, width) in enumerate(zip(depths, _WIDTHS, strict=True), start=1):
         for number in range(1, depth + 1):

@@ -95,7 +95,7 @@ def _active_pixels(inputs: "Inputs") -> np.ndarray:
             f"no weight is active at effective compression {inputs.compression:g}, so no pixel can be "
             f"chosen; ask for lower compressions"
         )
-    return ranking.active(threshold)[first].any(axis=0)
+    return np.any(ranking.active(threshold)[first], axis=0)
 
 
 def _first_layer(inputs: "Inputs") -> str:

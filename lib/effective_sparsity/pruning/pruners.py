@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from effective_sparsity.pruning.orders import Layers, at_random, by_score, redis
 from effective_sparsity.pruning.ranking import Priorities
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from effective_sparsity.connectivity import Connectivity
 
 # Of the pruners that take gradients: samples of a minibatch, and minibatches or steps of a pruner.
@@ -27,6 +29,9 @@ MINIBATCH = 128
 SNIP_BATCHES = 300
 SNIP_STEPS = 300
 SYNFLOW_STEPS = 100
+
+
+_ABSENT: Any = None
 
 
 @dataclass(frozen=True)
@@ -51,11 +56,12 @@ class Inputs:
     initial: Layers
     prunable: tuple[str, ...]
     seed: int
-    dataset: Dataset | None = None
-    trained: Layers | None = None
-    borrowed: Priorities | None = None
-    connectivity: "Connectivity | None" = None
-    compression: float | None = None
+    # Their types are those that they have for the pruners that say that they need them.
+    dataset: Dataset = _ABSENT
+    trained: Layers = _ABSENT
+    borrowed: Priorities = _ABSENT
+    connectivity: "Connectivity" = _ABSENT
+    compression: float = _ABSENT
     snip_loss: str = "cross-entropy"
     device: str = "cpu"
 
@@ -73,11 +79,24 @@ class Inputs:
         """These inputs with more of them given."""
         return replace(self, **more)
 
-    def model(self):
-        """A new model (torch.nn.Module) with the initial weights."""
+    @property
+    def architecture(self) -> Network:
+        """The network.
+
+        Raises:
+            UserError: it is not one of the study's.
+        """
+        if self.network is None:
+            raise UserError(
+                "this pruner needs a network of the study; see effective_sparsity.networks.registry"
+            )
+        return self.network
+
+    def model(self) -> "nn.Module":
+        """A new model with the initial weights."""
         from effective_sparsity.networks.state import with_state
 
-        return with_state(self.network.build(), self.initial)
+        return with_state(self.architecture.build(), self.initial)
 
 
 @dataclass(frozen=True)
@@ -94,6 +113,8 @@ class Pruner:
         fully_connected_only: whether it is undefined for networks with convolutions.
         needs_loss: whether it depends on the loss that `snip_loss` chooses.
         control: whether it answers a question about other pruners, and so is never in a study unless named.
+        version: stands for its code in the workflow, which ranks again when it changes. Raise it when an edit
+            changes the scores. Without one, any edit of the code counts, see `study.code.of_function`.
     """
 
     scores: Callable[[Inputs], Layers]
@@ -106,6 +127,7 @@ class Pruner:
     fully_connected_only: bool = False
     needs_loss: bool = False
     control: bool = False
+    version: int | None = None
 
     @property
     def costly(self) -> bool:
@@ -162,16 +184,31 @@ def _random_with_smart_ratios(inputs: Inputs) -> Layers:
     return allocations.smart_ratio(at_random(inputs.weights, inputs.seed), power)
 
 
-def _saliency(function: str, **facts) -> Pruner:
-    def scores(inputs: Inputs) -> Layers:
-        saliencies = import_module("effective_sparsity.pruning.saliencies")
-        return getattr(saliencies, function)(inputs)
+@dataclass(frozen=True)
+class Lazy:
+    """A function that is imported when it is first called, because its module imports torch.
 
-    return Pruner(scores, **facts)
+    Attributes:
+        path: where it is, as "package.module:function".
+    """
+
+    path: str
+
+    @property
+    def __name__(self) -> str:
+        return self.path.partition(":")[2]
+
+    def __call__(self, inputs: Inputs) -> Layers:
+        module, _, function = self.path.partition(":")
+        return getattr(import_module(module), function)(inputs)
+
+
+def _saliency(function: str, **facts) -> Pruner:
+    return Pruner(Lazy(f"effective_sparsity.pruning.saliencies:{function}"), **facts)
 
 
 def _control(scores: Callable[[Inputs], Layers], **facts) -> Pruner:
-    return Pruner(scores, fully_connected_only=True, control=True, **facts)
+    return Pruner(scores, fully_connected_only=True, control=True, version=2, **facts)
 
 
 def _control_by_active_pixels(scores: Callable[[Inputs], Layers]) -> Pruner:
@@ -179,27 +216,29 @@ def _control_by_active_pixels(scores: Callable[[Inputs], Layers]) -> Pruner:
     return _control(scores, borrows="snip", needs_connectivity=True, iterative=True)
 
 
-# The fifteen of the paper.
+# The fifteen of the paper. Pruners that ship have a version, so that rewriting their code retrains nobody.
 PAPER: dict[str, Pruner] = {
-    "random-uniform": _random(allocations.uniform),
-    "random-uniform-plus": _random(allocations.uniform_plus, convolutional_only=True),
-    "random-erk": _random(allocations.erk),
-    "random-igq": _random(allocations.igq),
-    "random-snip": _random_with_quotas_of("snip"),
-    "random-synflow": _random_with_quotas_of("synflow", iterative=True),
-    "magnitude-global": Pruner(lambda inputs: magnitude(inputs.trained), needs_trained=True),
-    "magnitude-uniform": _magnitude(allocations.uniform),
-    "magnitude-uniform-plus": _magnitude(allocations.uniform_plus, convolutional_only=True),
-    "magnitude-erk": _magnitude(allocations.erk),
-    "magnitude-igq": _magnitude(allocations.igq),
-    "lamp": Pruner(lambda inputs: lamp(inputs.trained), needs_trained=True),
-    "snip": _saliency("snip", needs_data=True, needs_loss=True),
-    "snip-iterative": _saliency("snip_iterative", needs_data=True, needs_loss=True, iterative=True),
-    "synflow": _saliency("synflow", iterative=True),
+    "random-uniform": _random(allocations.uniform, version=2),
+    "random-uniform-plus": _random(allocations.uniform_plus, convolutional_only=True, version=2),
+    "random-erk": _random(allocations.erk, version=2),
+    "random-igq": _random(allocations.igq, version=2),
+    "random-snip": _random_with_quotas_of("snip", version=2),
+    "random-synflow": _random_with_quotas_of("synflow", iterative=True, version=2),
+    "magnitude-global": Pruner(lambda inputs: magnitude(inputs.trained), needs_trained=True, version=2),
+    "magnitude-uniform": _magnitude(allocations.uniform, version=2),
+    "magnitude-uniform-plus": _magnitude(allocations.uniform_plus, convolutional_only=True, version=2),
+    "magnitude-erk": _magnitude(allocations.erk, version=2),
+    "magnitude-igq": _magnitude(allocations.igq, version=2),
+    "lamp": Pruner(lambda inputs: lamp(inputs.trained), needs_trained=True, version=2),
+    "snip": _saliency("snip", needs_data=True, needs_loss=True, version=2),
+    "snip-iterative": _saliency(
+        "snip_iterative", needs_data=True, needs_loss=True, iterative=True, version=2
+    ),
+    "synflow": _saliency("synflow", iterative=True, version=2),
 }
 PRUNERS: dict[str, Pruner] = PAPER | {
-    "random-smart-ratio": Pruner(_random_with_smart_ratios, convolutional_only=True),
-    "grasp": _saliency("grasp", needs_data=True),
+    "random-smart-ratio": Pruner(_random_with_smart_ratios, convolutional_only=True, version=2),
+    "grasp": _saliency("grasp", needs_data=True, version=2),
     "random-igq-snip-pixels": _control_by_active_pixels(controls.random_igq_snip_pixels),
     "random-igq-random-pixels": _control_by_active_pixels(controls.random_igq_random_pixels),
     "random-igq-varying-pixels": _control(controls.random_igq_varying_pixels, needs_data=True),

@@ -61,9 +61,11 @@ class Priorities:
 
     def ranking(self, connectivity: "Connectivity") -> "Ranking":
         """The ranking of the network that has this connectivity."""
-        effective = connectivity.effective_scores(self.layers)
-        # Priorities are positive; what lies on no path has the least integer.
-        effective = {name: np.maximum(score, 0, out=score) for name, score in effective.items()}
+        scores = connectivity.effective_scores(self.layers)
+        effective = {name: np.asarray(score) for name, score in scores.items()}
+        for score in effective.values():
+            # Priorities are positive; what lies on no path has the least integer.
+            np.maximum(score, 0, out=score)
         return Ranking(self.layers, effective, self.floor, self.ceiling)
 
 

@@ -13,7 +13,7 @@ from effective_sparsity.pruning.pruners import PRUNERS, Inputs
 from effective_sparsity.pruning.ranking import Priorities, Ranking
 from effective_sparsity.pruning.ranking_file import ONE_SHOT, RankingFile
 from effective_sparsity.storage import TensorFile
-from effective_sparsity.training.files import load_trained
+from effective_sparsity.training.result import load_trained
 
 Files = Mapping[str, Path | str]
 
@@ -74,6 +74,7 @@ class Rankings:
     def _priorities(self, level: str) -> Priorities:
         if self._stored:
             return self._stored[level]
+        assert self._inputs, "what is not stored is made"
         borrowed = self._lender[level] if self._lender else None
         compression = float(level) if self._pruner.iterative else None
         return self._pruner.priorities(self._inputs.having(borrowed=borrowed, compression=compression))

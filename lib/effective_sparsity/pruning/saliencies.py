@@ -2,7 +2,8 @@
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import reduce
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ def snip(inputs: Inputs) -> dict[str, np.ndarray]:
     absolute value is taken of the average.
     """
     model = inputs.model().to(inputs.device).train()
-    n_samples = min(SNIP_BATCHES * inputs.network.snip_batch, len(inputs.dataset.train_labels))
+    n_samples = min(SNIP_BATCHES * inputs.architecture.snip_batch, len(inputs.dataset.train_labels))
     minibatch = min(MINIBATCH, n_samples)
     batches = _batches(inputs.dataset, minibatch, inputs.seed, inputs.device)
     _accumulate(model, batches, n_samples // minibatch, inputs.snip_loss)
@@ -52,7 +53,7 @@ def snip_iterative(inputs: Inputs) -> dict[str, np.ndarray]:
     """
     model = inputs.model().to(inputs.device).train()
     vector = _as_one_vector(model)
-    n_samples = min(inputs.network.snip_batch, len(inputs.dataset.train_labels))
+    n_samples = min(inputs.architecture.snip_batch, len(inputs.dataset.train_labels))
     minibatch = min(MINIBATCH, n_samples)
     batches = _batches(inputs.dataset, minibatch, inputs.seed, inputs.device)
 
@@ -83,7 +84,7 @@ def synflow(inputs: Inputs) -> dict[str, np.ndarray]:
             parameter.abs_()
     vector = _as_one_vector(model)
     weights = kernels(model)
-    ones = torch.ones(1, *inputs.network.input_shape, dtype=torch.float64)
+    ones = torch.ones(1, *inputs.architecture.input_shape, dtype=torch.float64)
     # One vector for all steps: the flows of a large network take 160 MB.
     flows = torch.empty_like(vector)
     flow_of = _parts(flows, weights)
@@ -125,7 +126,7 @@ def grasp(inputs: Inputs) -> dict[str, np.ndarray]:
     product = [torch.zeros_like(weight) for weight in weights]
     for indices in minibatches:
         slopes = gradients(indices, create_graph=True)
-        along_mean = sum((slope * g).sum() for slope, g in zip(slopes, mean, strict=True))
+        along_mean = reduce(torch.add, [(slope * g).sum() for slope, g in zip(slopes, mean, strict=True)])
         for total, column in zip(product, torch.autograd.grad(along_mean, weights), strict=True):
             total += column
     with torch.no_grad():
@@ -141,7 +142,9 @@ def _accumulate(model: nn.Module, batches: Iterator[Batch], count: int, loss: st
 
 def _connection_sensitivity(model: nn.Module) -> dict[str, np.ndarray]:
     return {
-        name: (weight * weight.grad).detach().abs().cpu().numpy() for name, weight in kernels(model).items()
+        name: (weight * gradient).detach().abs().cpu().numpy()
+        for name, weight in kernels(model).items()
+        if (gradient := weight.grad) is not None
     }
 
 
@@ -154,7 +157,7 @@ def _as_one_vector(model: nn.Module) -> torch.Tensor:
     return vector
 
 
-def _parts(vector: torch.Tensor, like: dict[str, nn.Parameter]) -> dict[str, torch.Tensor]:
+def _parts(vector: torch.Tensor, like: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Views of a vector (N,) with the names and shapes of `like`."""
     parts = vector.split([weight.numel() for weight in like.values()])
     return {name: part.view_as(like[name]) for name, part in zip(like, parts, strict=True)}

@@ -45,12 +45,16 @@ def layer_counts(subnetwork: Subnetwork | None) -> pd.DataFrame:
             int(active.any(axis=(0, *range(2, active.ndim))).sum()),
             int(active.any(axis=tuple(range(1, active.ndim))).sum()),
         )
-        for name, kept, active in (
-            (name, kept, subnetwork.active[name])
-            for name, kept in (subnetwork.kept.items() if subnetwork else ())
-        )
+        for name, kept, active in _layers(subnetwork)
     ]
     return pd.DataFrame(rows, columns=LAYER_COLUMNS)
+
+
+def _layers(subnetwork: Subnetwork | None) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Name, kept and active weights of each layer."""
+    if subnetwork is None:
+        return []
+    return [(name, kept, subnetwork.active[name]) for name, kept in subnetwork.kept.items()]
 
 
 def curve(ranking: Ranking, n_points: int = CURVE_POINTS) -> pd.DataFrame:

@@ -45,6 +45,7 @@ def toy_subnetworks(compression: float, seed: int) -> pd.DataFrame:
     rows = []
     for pruner in PRUNERS_SHOWN:
         pruned = subnetwork(rank(PRUNERS[pruner], inputs, connectivity), "direct", compression)
+        assert pruned, f"{pruner} reaches every compression"
         for layer, name in enumerate(prunable):
             for target, source in np.argwhere(pruned.kept[name]):
                 active = bool(pruned.active[name][target, source])

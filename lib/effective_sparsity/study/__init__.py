@@ -1,1 +1,14 @@
-"""A study: its configuration, its files, its tables (no torch: the workflow plans with this)."""
+"""A study: its configuration, its files, its tables (no torch: the workflow plans with this).
+
+What the Snakefile plans with:
+
+- `include`, `config`: study files, joined and checked;
+- `plan`: the jobs, recipes and files that follow, and `progress`, how many of them are there;
+- `resources`, `disk`: what jobs and studies need;
+- `versions`, `code`: what makes results out of date.
+
+What jobs use:
+
+- `job`, `cards`: the log and the graphics card of a job;
+- `tables`, `costs`, `provenance`: what a study leaves behind, and `results`, to read it back.
+"""

@@ -7,7 +7,6 @@ shows a job its own card alone, and so there is nothing to choose.
 import os
 import re
 import tempfile
-from itertools import count
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -51,8 +50,9 @@ def take_card(devices: Path = Path("/dev"), locks: Path | None = None) -> str | 
         return None
     locks = locks or Path(tempfile.gettempdir(), f"effective-sparsity-{os.getuid()}")
     locks.mkdir(mode=0o700, exist_ok=True)
-    # Each card has places, the first of which go first. How many are needed is Snakemake's affair.
-    for place in count():
+    # Jobs share cards evenly: a second one goes to a card only when every card has one.
+    place = 0
+    while True:
         for card in cards:
             lock = FileLock(locks / f"card-{card}-{place}.lock")
             try:
@@ -62,3 +62,4 @@ def take_card(devices: Path = Path("/dev"), locks: Path | None = None) -> str | 
             _held.append(lock)
             os.environ["CUDA_VISIBLE_DEVICES"] = card
             return card
+        place += 1

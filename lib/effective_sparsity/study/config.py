@@ -3,6 +3,7 @@
 import difflib
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Annotated, Literal
@@ -12,24 +13,37 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     model_validator,
 )
 
 from effective_sparsity.datasets.fetch import RemoteFile, list_mirrors
-from effective_sparsity.datasets.registry import SOURCES
+from effective_sparsity.datasets.registry import SOURCES, Source
 from effective_sparsity.errors import UserError
 from effective_sparsity.networks.registry import NETWORKS, Network
 from effective_sparsity.pruning.pruners import PAPER, PRUNERS
 from effective_sparsity.pruning.ranking import Criterion
+from effective_sparsity.training.engines import ENGINES, engine_for
 from effective_sparsity.training.execution import Choice, Precision
 
 # What may name a file or a folder.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 
-Compression = Annotated[float, Field(ge=1, allow_inf_nan=False)]
-Pixels = Annotated[int, Field(ge=1)]
+
+def _number(value: object) -> object:
+    """Refuses true and false, which Python takes for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError(f"should be a number, not {value}")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_number)]
+Positive = Annotated[Whole, Field(ge=1)]
+# No network has so many weights that a larger one would leave any.
+Compression = Annotated[float, BeforeValidator(_number), Field(ge=1, le=1e9, allow_inf_nan=False)]
 # The command line gives texts.
 AutoOrBool = Annotated[
     Choice, BeforeValidator(lambda value: {"true": True, "false": False}.get(str(value), value))
@@ -51,7 +65,26 @@ def _mirror(url: str) -> str:
 Folder = Annotated[str, Field(min_length=1), AfterValidator(_folder)]
 Mirror = Annotated[str, AfterValidator(_mirror)]
 # PyTorch and NumPy both take 32 bits.
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seed = Annotated[Whole, Field(ge=0, lt=2**32)]
+
+# Of the alternatives of a value, which are no part of its place in the file.
+_LIST, _RANGE, _WORD = _ALTERNATIVES = ("(list)", "(range)", "(word)")
+
+
+def _either(expected: str, words: Sequence[str] = ()) -> Discriminator:
+    """Tells alternatives of a value apart by what it is: a list, a mapping, or one of some words."""
+
+    def kind(value: object) -> str | None:
+        match value:
+            case str():
+                return _WORD if value in words else None
+            case list():
+                return _LIST
+            case dict():
+                return _RANGE
+        return None
+
+    return Discriminator(kind, custom_error_type="alternatives", custom_error_message=expected)
 
 
 class _Section(BaseModel):
@@ -63,7 +96,7 @@ class CompressionRange(_Section):
 
     start: Compression = Field(alias="from")
     to: Compression
-    per_decade: int = Field(ge=1, le=1000)
+    per_decade: Positive = Field(le=1000)
 
     @property
     def values(self) -> list[float]:
@@ -93,9 +126,18 @@ class SeedRange(_Section):
 
 
 # How a study, an architecture or a part names its pruners, compressions and seeds.
-Pruners = Literal["paper", "all"] | list[str]
-Compressions = CompressionRange | list[Compression]
-Seeds = SeedRange | Annotated[list[Seed], Field(min_length=1)]
+Pruners = Annotated[
+    Annotated[Literal["paper", "all"], Tag(_WORD)] | Annotated[list[str], Tag(_LIST)],
+    _either("'paper', 'all' or a list", words=["paper", "all"]),
+]
+Compressions = Annotated[
+    Annotated[CompressionRange, Tag(_RANGE)] | Annotated[list[Compression], Tag(_LIST)],
+    _either("a list, or a mapping with from, to and per_decade"),
+]
+Seeds = Annotated[
+    Annotated[SeedRange, Tag(_RANGE)] | Annotated[list[Seed], Field(min_length=1), Tag(_LIST)],
+    _either("a list, or a mapping with from and to"),
+]
 Criteria = Annotated[list[Criterion], Field(min_length=1)]
 
 
@@ -105,8 +147,8 @@ class DatasetConfig(_Section):
     variant_of: str | None = Field(None, description="the registered data set that it stands in for")
     files: dict[str, str] | None = Field(None, min_length=1, description="their checksums, by name")
     image_folder: str | None = Field(None, min_length=1, description="has train/<class> and test/<class>")
-    size: tuple[Pixels, Pixels] | None = Field(None, description="height and width that images get")
-    classes: int | None = Field(None, ge=2, description="number of classes in the folder")
+    size: tuple[Positive, Positive] | None = Field(None, description="height and width that images get")
+    classes: Whole | None = Field(None, ge=2, description="number of classes in the folder")
 
     @model_validator(mode="after")
     def _one_kind(self):
@@ -116,7 +158,7 @@ class DatasetConfig(_Section):
                 f"has {', '.join(sorted(given)) or 'no keys'}; give it either variant_of and files, or "
                 f"image_folder, size and classes"
             )
-        if self.variant_of is not None:
+        if self.variant_of and self.files:
             _known(self.variant_of, SOURCES, "data set", "variant_of")
             for name, checksum in self.files.items():
                 RemoteFile(name, checksum)  # which refuses what is no name or no checksum
@@ -125,24 +167,27 @@ class DatasetConfig(_Section):
     @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, height and width of an image."""
-        return SOURCES[self.variant_of].shape if self.variant_of else (3, *self.size)
+        if self.size:
+            return 3, *self.size
+        return SOURCES[str(self.variant_of)].shape
 
     @property
     def n_classes(self) -> int:
         """Number of classes."""
-        return SOURCES[self.variant_of].classes if self.variant_of else self.classes
+        return self.classes or SOURCES[str(self.variant_of)].classes
 
 
 class ArchitectureConfig(_Section):
     """What the study does with one network."""
 
     dataset: str = Field(description="name of a data set")
-    steps: int | None = Field(None, ge=1, description="optimizer steps; the paper's if not given")
-    evaluate_every: int | None = Field(None, ge=1, description="steps between rows of the history")
+    steps: Positive | None = Field(None, description="optimizer steps; the paper's if not given")
+    batch_size: Whole | None = Field(None, ge=2, description="samples in a batch; the paper's if not given")
+    evaluate_every: Positive | None = Field(None, description="steps between rows of the history")
     pruners: Pruners | None = Field(None, description="instead of the study's")
     compressions: Compressions | None = Field(None, description="instead of the study's")
-    levels_per_job: int | None = Field(
-        None, ge=1, description="compressions trained in one job; all if not given"
+    levels_per_job: Positive | None = Field(
+        None, description="compressions trained in one job; all if not given"
     )
     pruners_per_job: Literal["one", "all"] = Field(
         "one", description="all: one job trains the subnetworks of all pruners"
@@ -200,13 +245,12 @@ class StudyConfig(_Section):
         description="packed trains all subnetworks of a job as one sparse network (LeNets only)",
     )
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    max_hours: float = Field(
+    max_hours: Annotated[float, BeforeValidator(_number)] = Field(
         24, gt=0, allow_inf_nan=False, description="the longest run time that a job asks a cluster for"
     )
     precision: Precision = Field("float32", description="of products in masked training")
     channels_last: AutoOrBool = "auto"
     compile: bool = False
-    stack: AutoOrBool = "auto"
     deterministic: bool = False
     results: Folder = "results"
     data: Folder = "data"
@@ -237,16 +281,26 @@ class StudyConfig(_Section):
 
     def _check_fit(self, architecture: str) -> None:
         name, key = self.architectures[architecture].dataset, f"architectures.{architecture}.dataset"
-        datasets = {**self.datasets, **SOURCES}
+        datasets: dict[str, DatasetConfig | Source] = {**self.datasets, **SOURCES}
         dataset = datasets[_known(name, datasets, "data set", key)]
         network = NETWORKS[architecture]
         if network.input_shape != dataset.shape:
             raise ValueError(
                 f"{key}: {name} has images {dataset.shape}, {architecture} takes {network.input_shape}"
             )
-        if self.engine == "packed" and network.layers is None:
-            able = ", ".join(name for name, network in NETWORKS.items() if network.layers is not None)
-            raise ValueError(f"engine: packed trains {able} only, not {architecture}; use auto")
+        self._check_batch_size(architecture, dataset)
+        if not engine_for(network, self.engine).can_train(network):
+            able = ", ".join(n for n, other in NETWORKS.items() if ENGINES[self.engine].can_train(other))
+            raise ValueError(f"engine: {self.engine} trains {able} only, not {architecture}; use auto")
+
+    def _check_batch_size(self, architecture: str, dataset: Source | DatasetConfig) -> None:
+        """How many images a data set of the user's has, its download tells."""
+        asked = self.architectures[architecture].batch_size
+        if asked and isinstance(dataset, Source) and asked > dataset.size[0]:
+            raise ValueError(
+                f"architectures.{architecture}.batch_size: {asked} is above the {dataset.size[0]} training "
+                f"images; give at most that"
+            )
 
     def network(self, architecture: str) -> Network:
         """The network, with as many logits as its data set has classes."""
@@ -278,7 +332,7 @@ class StudyConfig(_Section):
             asked, key = part.pruners, f"parts.{name}.pruners"
         elif own is not None:
             asked, key = own, f"architectures.{architecture}.pruners"
-        if asked in ("all", "paper"):
+        if isinstance(asked, str):
             named = PAPER if asked == "paper" else [name for name in PRUNERS if not PRUNERS[name].control]
             return [name for name in named if not self._unsuitable(name, architecture)]
         for pruner in asked:
@@ -368,52 +422,59 @@ def read_config(config: dict) -> StudyConfig:
 
 
 def _one_line(errors: ValidationError) -> str:
-    # Of the alternatives of a union, the one that got furthest says most.
-    error = max(errors.errors(), key=lambda e: (e["type"] == "extra_forbidden", len(_key(e)), len(e["loc"])))
-    key = _key(error)
-    if error["type"] == "extra_forbidden":
-        known = _fields_at(error["loc"][:-1])
-        close = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(known)}"
-        return f"config: {'.'.join(key)}: unknown key; {hint}"
-    if error["type"] == "missing":
-        return f"config: {'.'.join(key)}: missing; add it (see docs/configuration.md)"
-    if reason := error.get("ctx", {}).get("error"):
-        return ": ".join(["config", *[".".join(key)][: len(key)], str(reason)])
-    wanted = " or ".join(dict.fromkeys(_wanted(e) for e in errors.errors() if _key(e) == key))
-    return f"config: {'.'.join(key)}: should be {wanted}, not {error['input']!r}"
+    # Of several, an unknown key says most: it may be why another one is missing.
+    error = min(errors.errors(), key=lambda error: error["type"] != "extra_forbidden")
+    context = error.get("ctx", {})
+    place = [str(part) for part in error["loc"] if part not in _NO_PLACE]
+    match error["type"]:
+        case "extra_forbidden":
+            known = _fields_at(error["loc"][:-1])
+            close = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(known)}"
+            reason = f"unknown key; {hint}"
+        case "missing":
+            reason = "missing; add it (see docs/configuration.md)"
+        case "value_error":
+            reason = str(context["error"])
+        case kind:
+            wanted = _WANTED.get(kind, error["msg"]).format(**context)
+            reason = f"should be {wanted}, not {error['input']!r}"
+    return ": ".join(["config", *[".".join(place)][: len(place)], reason])
 
 
-def _key(error: dict) -> tuple[str, ...]:
-    """The place of an error in the file, without the alternatives of unions."""
-    return tuple(str(part) for part in error["loc"] if not re.search(r"[A-Z\[(]", str(part)))
+# Parts of pydantic's locations that are not in the file.
+_NO_PLACE = (*_ALTERNATIVES, "[key]")
 
-
-# By type of error, where pydantic's own words speak of Python or of patterns.
+# What a value should have been, by pydantic's types of error and with their contexts.
 _WANTED = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",
+    "dict_type": "a mapping of keys to values",
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "greater_than": "above {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
     "int_from_float": "a whole number",
     "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number of fewer digits",
     "int_type": "a whole number",
-    "dict_type": "a mapping of keys to values",
+    "less_than": "below {lt}",
+    "less_than_equal": "at most {le:g}",
+    "list_type": "a list",
+    "literal_error": "{expected}",
     "model_type": "a mapping of keys to values",
     "string_pattern_mismatch": "letters, digits, dots, - and _, a letter or digit first",
+    "string_too_short": "of length at least {min_length}",
     "string_type": "text",
+    "too_short": "of length at least {min_length}",
+    "too_long": "of length at most {max_length}",
     "tuple_type": "a list",
 }
 
 
-def _wanted(error: dict) -> str:
-    """What a value should have been."""
-    if "min_length" in error.get("ctx", {}):
-        return f"of length at least {error['ctx']['min_length']}"
-    own = re.sub(r"^Input should be |valid |, (unable|got) .*", "", error["msg"])
-    return _WANTED.get(error["type"], own)
-
-
 def _fields_at(location: tuple) -> list[str]:
-    section = {
+    section: dict[str, type[BaseModel]] = {
         "architectures": ArchitectureConfig,
         "compressions": CompressionRange,
         "datasets": DatasetConfig,

@@ -4,17 +4,14 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from effective_sparsity.datasets.registry import SOURCES
 from effective_sparsity.errors import UserError
+from effective_sparsity.networks.recipe import Recipe
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.study.config import Part, StudyConfig
 from effective_sparsity.study.resources import Estimate, Needs
-from effective_sparsity.training.recipe import Recipe
-
-# Training and test images that a folder of the user's is taken to have, to estimate what jobs need.
-IMAGES_IN_A_FOLDER = (100_000, 10_000)
-
+from effective_sparsity.training.engines import EngineInfo, engine_for
+from effective_sparsity.training.execution import Precision
 
 # Files of a study, relative to its folder.
 REPLICATE_FOLDER = "{architecture}/seed-{seed}"
@@ -83,34 +80,48 @@ class Plan:
                 "--config device=cuda, or device=cpu"
             )
 
+    def is_image_folder(self, name: str) -> bool:
+        """Whether a data set is made from a folder of the user's, of which no checksums are known."""
+        own = self.study.datasets.get(name)
+        return bool(own and own.image_folder)
+
     def own_dataset(self, name: str) -> dict:
         """What `datasets.prepare` must know of a data set of the user's; nothing for a registered one."""
         own = self.study.datasets.get(name)
         return own.model_dump(exclude_none=True) if own else {}
 
+    def batch_sizes(self, dataset: str) -> dict[str, int]:
+        """The samples in a batch of each architecture that is trained on a data set."""
+        architectures = self.study.architectures if self.study.train else {}
+        return {
+            architecture: self.recipe(architecture).batch_size
+            for architecture, settings in architectures.items()
+            if settings.dataset == dataset
+        }
+
     def recipe(self, architecture: str) -> Recipe:
-        """The paper's recipe of an architecture, shortened as the study asks."""
+        """The paper's recipe of an architecture, changed as the study asks."""
         settings = self.study.architectures[architecture]
         recipe = NETWORKS[architecture].recipe
         if settings.steps:
             recipe = recipe.scaled_to(settings.steps)
+        if settings.batch_size:
+            recipe = replace(recipe, batch_size=settings.batch_size)
         if settings.evaluate_every:
             recipe = replace(recipe, evaluate_every=settings.evaluate_every)
         return recipe
 
-    def engine(self, architecture: str) -> str:
-        """The training engine: "packed" where it can train the network, unless the study asks otherwise."""
-        if self.study.engine != "auto":
-            return self.study.engine
-        return "masked" if NETWORKS[architecture].layers is None else "packed"
+    def engine(self, architecture: str) -> EngineInfo:
+        """The training engine of a network."""
+        return engine_for(NETWORKS[architecture], self.study.engine)
 
-    def precision(self, architecture: str) -> str:
-        """The precision of a training job; the packed engine has but one."""
-        return "float32" if self.engine(architecture) == "packed" else self.study.precision
+    def precision(self, architecture: str) -> Precision:
+        """The precision of a training job."""
+        return self.engine(architecture).precision(self.study.precision)
 
     def gpus(self, architecture: str) -> int:
         """Graphics processors that a training job of `architecture` asks for."""
-        if self.engine(architecture) == "packed" or self.study.device == "cpu":
+        if not self.engine(architecture).uses_gpu or self.study.device == "cpu":
             return 0
         return int(self.study.device == "cuda" or Path("/dev/nvidiactl").exists())
 
@@ -122,43 +133,40 @@ class Plan:
             pruner: of "rank".
             share: of "retrain".
         """
-        estimate = Estimate(
-            self.study.network(architecture),
-            self.recipe(architecture),
-            self._images(architecture),
-            self.study.max_hours,
-        )
+        # Of the pruners, SNIP, SNIP-iterative and GraSP pass many samples through the network.
+        on_cpu = stage == "subnetworks" or (stage == "rank" and not PRUNERS[pruner].needs_data)
+        gpus = 0 if on_cpu else self.gpus(architecture)
+        estimate = Estimate(architecture, self.recipe(architecture), gpus, self.study.max_hours)
         match stage:
             case "train_dense":
-                # By either engine: "packed" takes as long, since there is nothing to leave out.
-                return estimate.training("masked", 1, self.gpus(architecture))
+                # In a packed job, too, which has nothing to leave out.
+                return estimate.training(1)
             case "rank":
-                # SNIP, SNIP-iterative and GraSP pass many samples through the network.
-                gpus = self.gpus(architecture) if PRUNERS[pruner].needs_data else 0
-                return estimate.ranking(PRUNERS[pruner], self._n_levels(architecture), gpus)
+                network = self.study.network(architecture)
+                return estimate.ranking(PRUNERS[pruner], network, self._n_levels(architecture))
             case "subnetworks":
                 return estimate.reading(2 * self._n_levels(architecture))
-            case "retrain":
+            case "retrain" if share:
                 n_networks = len(share.part.criteria) * len(share.levels) * len(share.pruners)
-                return estimate.training(self.engine(architecture), n_networks, self.gpus(architecture))
+                return estimate.training(
+                    n_networks, only_active=self.engine(architecture).weights == "active"
+                )
             case "evaluate":
                 n_networks = max(1 + len(self.subnetworks(architecture, s)) for s in self.seeds(architecture))
-                return estimate.evaluation(n_networks, self.gpus(architecture))
+                return estimate.evaluation(n_networks)
         raise ValueError(f"unknown stage {stage!r}")
 
     def _n_levels(self, architecture: str) -> int:
         return len({level for part in self.study.parts_of(architecture) for level in part.levels})
 
-    def _images(self, architecture: str) -> tuple[int, int]:
-        """Number of training and of test images of a network's data set."""
-        name = self.study.architectures[architecture].dataset
-        own = self.study.datasets.get(name)
-        source = own.variant_of if own else name
-        return SOURCES[source].size if source else IMAGES_IN_A_FOLDER
-
     def seeds(self, architecture: str) -> list[int]:
         """The replicates of a network, by seed."""
         return sorted({seed for part in self.study.parts_of(architecture) for seed in part.seeds})
+
+    def pruners(self) -> set[str]:
+        """The pruners of all networks and parts."""
+        parts = [part for name in self.study.architectures for part in self.study.parts_of(name)]
+        return {pruner for part in parts for pruner in part.pruners}
 
     def shares(self, architecture: str) -> list[Share]:
         """The subnetworks that are trained, divided among jobs; each has a job for each of its seeds."""
@@ -190,7 +198,7 @@ class Plan:
 
     def levels(self, architecture: str, seed: int, pruner: str) -> dict[str, float]:
         """The levels at which a replicate needs a ranking of `pruner`, its own or to lend its quotas."""
-        found = {}
+        found: dict[str, float] = {}
         for part in self._parts(architecture, seed):
             if any(pruner in (name, PRUNERS[name].borrows) for name in part.pruners):
                 found |= part.levels

@@ -5,18 +5,21 @@ import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from effective_sparsity.errors import DamagedFileError
 from effective_sparsity.storage import replacing
-from effective_sparsity.study.config import StudyConfig
 from effective_sparsity.training.hardware import machine
+
+if TYPE_CHECKING:
+    from effective_sparsity.study.config import StudyConfig
 
 # Settings that tell where files are, which is nothing to anybody else and changes no result.
 _PLACES = {"mirrors", "data", "results"}
 _PACKAGES = ("effective-sparsity", "numba", "numpy", "pandas", "snakemake", "torch", "torchvision")
 
 
-def write_provenance(path: Path | str, study: StudyConfig, trained_on: dict[str, int]) -> None:
+def write_provenance(path: Path | str, study: "StudyConfig", trained_on: dict[str, int]) -> None:
     """Write a study's settings, the versions of code and packages, and the machines, as JSON.
 
     Args:

@@ -1,51 +1,60 @@
-"""What a job asks for: memory, run time and GPUs.
+"""What a job asks for: memory, run time and GPUs, from a table of what each network takes.
 
-All of it is estimated, from the size of the network, the recipe and the number of subnetworks in the job. A
-wrong estimate costs little: the next attempt asks for more, and training goes on from its checkpoint.
-
-The rates below are rounded down from measurements on one CPU core (docs/performance.md). Those of a GPU are
-assumptions about an A100 and the precision "tf32"; no GPU was at hand to measure them.
+A wrong entry costs little: the next attempt asks for more, and training resumes from its checkpoint.
+docs/cluster.md says where the entries come from.
 """
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from effective_sparsity.networks.recipe import Recipe
 from effective_sparsity.networks.registry import Network
-from effective_sparsity.pruning.pruners import MINIBATCH, SNIP_BATCHES, SNIP_STEPS, SYNFLOW_STEPS, Pruner
-from effective_sparsity.training.recipe import Recipe
-
-# A multiplication comes with an addition, and the backward pass costs twice as much as the forward pass.
-OPERATIONS_PER_MULTIPLICATION = 6
-BYTES = 4  # of a float32
+from effective_sparsity.pruning.pruners import SNIP_BATCHES, SNIP_STEPS, SYNFLOW_STEPS, Pruner
 
 # Seconds to start a job: imports, CUDA, the data set, the first trace of a network.
 START = 300.0
-# How much longer than estimated a job may take at its first attempt.
+# How much longer than the table says a job may take at its first attempt.
 MARGIN = 1.5
-# MB: PyTorch and the rest of a process; what CUDA adds to it.
-BASE_MEMORY, CUDA_MEMORY = 2000, 3000
+# Of all registered data sets.
+TEST_IMAGES = 10_000
+# Seconds per million prunable weights of a step that removes weights, and of a subnetwork read off a ranking.
+READING = 0.05
+# MB per million prunable weights of a trained network that waits to be stored, and of making a ranking.
+RESULT, RANKING = 6, 100
+# MB on the host, of a process with PyTorch and of CUDA.
+BASE_MB, CUDA_MB = 1000, 4000
 
 
-@dataclass(frozen=True)
-class Device:
-    """How fast networks train: operations per second, and seconds for each step beside these."""
+class Costs(NamedTuple):
+    """What one network takes, by the paper's batch size.
 
-    rate: float
-    per_step: float
+    Attributes:
+        weights: prunable ones, in millions.
+        cpu: seconds of a training step on one core, in PyTorch.
+        gpu: the same on a graphics processor: assumed, for none was at hand.
+        mb: memory of a training job on a CPU, all of it.
+        data_mb: memory of a training job on a GPU on its host, beside PyTorch and CUDA.
+        active: seconds of a training step of a subnetwork, if its active weights alone are trained.
+    """
 
-    def seconds(self, network: Network, steps: float, images: float) -> float:
-        """Seconds for forward and backward passes of so many images in so many steps."""
-        operations = OPERATIONS_PER_MULTIPLICATION * network.complexity.multiplications
-        return steps * self.per_step + images * operations / self.rate
+    weights: float
+    cpu: float
+    gpu: float
+    mb: int
+    data_mb: int
+    active: float = math.inf
 
 
-CPU_CORE = Device(rate=30e9, per_step=2e-3)
-GPU = Device(rate=20e12, per_step=3e-3)  # assumed
-# Seconds per step of a subnetwork in the packed engine: for each prunable weight, and for each further place
-# in the image where it is used. 0.1 ms for LeNet-300-100, 5 ms for LeNet-5 (which takes 1 to 6).
-PACKED, PACKED_POSITION = 4e-10, 8e-9
-# Seconds per prunable weight of a step that removes weights, and of a subnetwork that is read off a ranking.
-REMOVAL, READING = 3e-8, 3e-8
+COSTS = {
+    "lenet-300-100": Costs(0.27, cpu=4e-3, gpu=3e-3, mb=1000, data_mb=100, active=1e-4),
+    "lenet-5": Costs(0.06, cpu=24e-3, gpu=3e-3, mb=1500, data_mb=400, active=5e-3),
+    "vgg-16": Costs(14.7, cpu=4.0, gpu=15e-3, mb=2500, data_mb=1000),
+    "vgg-19": Costs(20.1, cpu=5.0, gpu=18e-3, mb=3000, data_mb=1200),
+    "resnet-18": Costs(11.3, cpu=45.0, gpu=0.17, mb=6000, data_mb=3100),
+}
+# A network without an entry is taken for the dearest.
+DEAREST = COSTS["resnet-18"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ class Needs:
 
     Attributes:
         seconds: run time beside its start.
-        megabytes: memory beside that of any process.
+        megabytes: memory.
         gpus: graphics processors.
         max_hours: the longest run time that may be asked for.
     """
@@ -66,8 +75,7 @@ class Needs:
 
     def mem_mb(self, attempt: int) -> int:
         """Memory to ask for, in MB: rounded up to 500, and more with each attempt."""
-        megabytes = BASE_MEMORY + CUDA_MEMORY * (self.gpus > 0) + self.megabytes
-        return 500 * math.ceil(attempt * megabytes / 500)
+        return 500 * math.ceil(attempt * self.megabytes / 500)
 
     def runtime(self, attempt: int) -> int:
         """Run time to ask for, in minutes: more with each attempt, up to the longest."""
@@ -76,69 +84,71 @@ class Needs:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Estimates for the jobs of one network in a study.
+    """The needs of the jobs of one network in a study.
 
     Attributes:
-        network, recipe: the network, and how it is trained.
-        images: number of training and of test images.
+        architecture: name of the network.
+        recipe: how it is trained.
+        gpus: graphics processors that the job gets.
         max_hours: the longest run time that may be asked for.
     """
 
-    network: Network
+    architecture: str
     recipe: Recipe
-    images: tuple[int, int]
+    gpus: int
     max_hours: float
 
-    def training(self, engine: str, n_networks: int, gpus: int) -> Needs:
-        """Training `n_networks` in one job, "packed" or one after another; all results stay in memory."""
-        recipe, weights = self.recipe, self.network.complexity.weights
-        # A test image takes a forward pass only, a third of a training image.
-        tested = self.images[1] / 3 * math.ceil(recipe.steps / recipe.evaluate_every)
-        steps = recipe.steps + tested / recipe.batch_size
-        if engine == "packed":
-            further = self.network.complexity.multiplications - weights
-            seconds = (PACKED * weights + PACKED_POSITION * further) * steps
-        else:
-            seconds = self._device(gpus).seconds(self.network, steps, steps * recipe.batch_size)
-        # Weights, gradients, momenta and a checkpoint on its way; then weights and masks of each result.
-        arrays = 10 * BYTES * weights + (BYTES + 2) * weights * n_networks
-        return self._needs(n_networks * seconds, arrays + self._data(gpus), gpus)
+    @property
+    def costs(self) -> Costs:
+        """The network's entry in the table."""
+        return COSTS.get(self.architecture, DEAREST)
 
-    def ranking(self, pruner: Pruner, n_levels: int, gpus: int) -> Needs:
+    def training(self, n_networks: int, only_active: bool = False) -> Needs:
+        """Training so many networks in one job; the results of all stay in memory.
+
+        Args:
+            only_active: whether the engine trains active weights alone.
+        """
+        recipe = self.recipe
+        steps = recipe.steps + math.ceil(recipe.steps / recipe.evaluate_every) * self._test_pass
+        seconds = self.costs.active if only_active else self._step
+        results = RESULT * self.costs.weights * n_networks
+        return self._needs(n_networks * steps * seconds, self._training_mb + results)
+
+    def evaluation(self, n_networks: int) -> Needs:
+        """Evaluating so many networks on the test set, one after another."""
+        return self._needs(n_networks * self._test_pass * self._step, self._training_mb)
+
+    def ranking(self, pruner: Pruner, network: Network, n_levels: int) -> Needs:
         """Ranking once, or for an iterative pruner once for each level."""
-        weights = self.network.complexity.weights
-        rankings = n_levels if pruner.iterative else 1
         removals, images = 1, 0
         if pruner.needs_data:
-            removals, batches = (SNIP_STEPS, SNIP_STEPS) if pruner.iterative else (1, SNIP_BATCHES)
-            images = batches * self.network.snip_batch
+            batches = SNIP_STEPS if pruner.iterative else SNIP_BATCHES
+            removals, images = SNIP_STEPS if pruner.iterative else 1, batches * network.snip_batch
         elif pruner.iterative and not pruner.borrows:
             removals = images = SYNFLOW_STEPS
-        passes = removals + images / MINIBATCH
-        seconds = self._device(gpus).seconds(self.network, passes, images) + removals * REMOVAL * weights
-        data = self._data(gpus) if pruner.needs_data else 0
-        return self._needs(rankings * seconds, 24 * BYTES * weights + data, gpus)
+        passes = images / self.recipe.batch_size * self._step + removals * READING * self.costs.weights
+        seconds = (n_levels if pruner.iterative else 1) * passes
+        memory = self._training_mb if pruner.needs_data else BASE_MB
+        return self._needs(seconds, memory + RANKING * self.costs.weights)
 
     def reading(self, n_subnetworks: int) -> Needs:
-        """Reading subnetworks off a ranking."""
-        weights = self.network.complexity.weights
-        return self._needs(READING * weights * n_subnetworks, 24 * BYTES * weights, gpus=0)
+        """Reading so many subnetworks off a ranking."""
+        weights = self.costs.weights
+        return self._needs(n_subnetworks * READING * weights, BASE_MB + RANKING * weights)
 
-    def evaluation(self, n_networks: int, gpus: int) -> Needs:
-        """Evaluating trained networks on the test set, one after another."""
-        seconds = self._device(gpus).seconds(self.network, 1, self.images[1] / 3)
-        return self._needs(
-            n_networks * seconds, 4 * BYTES * self.network.complexity.weights + self._data(gpus), gpus
-        )
+    def _needs(self, seconds: float, megabytes: float) -> Needs:
+        return Needs(seconds, megabytes, self.gpus, self.max_hours)
 
-    def _needs(self, seconds: float, arrays: float, gpus: int) -> Needs:
-        return Needs(seconds, arrays / 1e6, gpus, self.max_hours)
+    @property
+    def _step(self) -> float:
+        return self.costs.gpu if self.gpus else self.costs.cpu
 
-    def _device(self, gpus: int) -> Device:
-        return GPU if gpus else CPU_CORE
+    @property
+    def _training_mb(self) -> int:
+        return BASE_MB + CUDA_MB + self.costs.data_mb if self.gpus else self.costs.mb
 
-    def _data(self, gpus: int) -> float:
-        """Bytes of the images, read and copied once, and of what a backward pass on the host reads."""
-        images = 2 * sum(self.images) * math.prod(self.network.input_shape)
-        activations = 2 * BYTES * self.network.complexity.activations * self.recipe.batch_size
-        return images + (0 if gpus else activations)
+    @property
+    def _test_pass(self) -> float:
+        """A pass of the test set, in training steps: a test image takes a third of a training image."""
+        return TEST_IMAGES / self.recipe.batch_size / 3

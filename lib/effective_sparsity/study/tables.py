@@ -4,13 +4,17 @@ import gzip
 import io
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from effective_sparsity.errors import DamagedFileError
 from effective_sparsity.pruning.ranking import as_compression
 from effective_sparsity.storage import replacing
-from effective_sparsity.study.plan import Plan
+
+if TYPE_CHECKING:
+    from effective_sparsity.networks.recipe import Recipe
+    from effective_sparsity.study.plan import Plan
 
 _RUN = ["study", "architecture", "dataset", "reduced"]
 _LEVEL = ["architecture", "seed", "pruner", "criterion", "target_compression"]
@@ -85,18 +89,17 @@ def write_table(table: pd.DataFrame, path: Path | str, columns: list[str] | None
         table.to_csv(temporary, index=False, columns=columns, lineterminator="\n")
 
 
-def untrained(plan: Plan, evaluations: pd.DataFrame) -> pd.DataFrame:
+def untrained(plan: "Plan", evaluations: pd.DataFrame) -> pd.DataFrame:
     """What stands for the evaluations of subnetworks that are not trained: a row for each.
 
     Args:
         evaluations: of those that are. An architecture of which there are none is marked as reduced.
     """
-    facts = evaluations.drop_duplicates("architecture").set_index("architecture") if len(evaluations) else {}
-    rows = []
+    rows: list[dict] = []
     for architecture, settings in plan.study.architectures.items():
         about = {"architecture": architecture, "dataset": settings.dataset, "reduced": "no training"}
-        if architecture in getattr(facts, "index", ()):
-            about |= facts.loc[architecture, ["dataset", "reduced"]].to_dict()
+        if len(evaluations) and len(trained := evaluations[evaluations.architecture == architecture]):
+            about |= trained.iloc[0][["dataset", "reduced"]].to_dict()
         rows += [
             about
             | {"seed": seed, "n_weights": None, "status": "untrained", "steps": 0}
@@ -136,8 +139,19 @@ def with_dataset(table: pd.DataFrame, evaluations: pd.DataFrame) -> pd.DataFrame
     return table.merge(facts, on="architecture", validate="many_to_one")
 
 
-def reduction(note: str, steps: int, full_steps: int, precision: str = "float32") -> str:
-    """How a setting falls short of the paper's: what the data lack, the steps, the precision; or nothing."""
-    shortened = f"{steps:,} of {full_steps:,} steps" if steps != full_steps else ""
+def reduction(
+    note: str, steps: int, recipe: "Recipe", precision: str = "float32", batch_size: int | None = None
+) -> str:
+    """How a setting departs from the paper's; nothing if it does not.
+
+    Args:
+        note: what the data set lacks.
+        steps, precision, batch_size: of the training; a batch size only if the study sets it.
+        recipe: the paper's.
+    """
+    shortened = f"{steps:,} of {recipe.steps:,} steps" if steps != recipe.steps else ""
     rounded = f"{precision} training" if precision != "float32" else ""
-    return "; ".join(filter(None, [note, shortened, rounded]))
+    batches = ""
+    if batch_size and batch_size != recipe.batch_size:
+        batches = f"batches of {batch_size} instead of {recipe.batch_size}"
+    return "; ".join(filter(None, [note, shortened, rounded, batches]))

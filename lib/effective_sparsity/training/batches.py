@@ -29,7 +29,7 @@ class Batches:
             raise UserError(f"batch_size: {batch_size} is not between 1 and the {n_samples} training samples")
         self.n_samples, self.batch_size, self.seed = n_samples, batch_size, seed
         self.steps_per_epoch = n_samples // batch_size
-        self._permutation = lru_cache(maxsize=1)(self._permutation)
+        self._order = lru_cache(maxsize=1)(self._permutation)
 
     def _permutation(self, epoch: int) -> np.ndarray:
         return np.random.default_rng([self.seed, _ORDER, epoch]).permutation(self.n_samples)
@@ -37,7 +37,7 @@ class Batches:
     def indices(self, step: int) -> np.ndarray:
         """Sample indices of a step: int64, shape (batch_size,), without repetition within an epoch."""
         epoch, position = divmod(step, self.steps_per_epoch)
-        return self._permutation(epoch)[position * self.batch_size : (position + 1) * self.batch_size]
+        return self._order(epoch)[position * self.batch_size : (position + 1) * self.batch_size]
 
     def random(self, step: int) -> np.random.Generator:
         """A generator for the augmentation of a step."""

@@ -1,4 +1,4 @@
-"""Training state on disk, so that a killed job goes on where it was."""
+"""Training state on disk, from which a killed job resumes."""
 
 import glob
 import hashlib
@@ -14,8 +14,8 @@ from safetensors.numpy import load, save
 
 from effective_sparsity.datasets.store import Dataset
 from effective_sparsity.errors import UserError
+from effective_sparsity.networks.recipe import Recipe
 from effective_sparsity.storage import replacing
-from effective_sparsity.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def run_fingerprint(
 
 
 class Checkpoint:
-    """A file with the arrays that training needs to go on.
+    """A file with the arrays that training needs to resume.
 
     The file is replaced in one piece, so a kill at any moment leaves the old state or the new one. A file
     that is damaged, or of another run, is ignored with a warning; a disk that cannot take the file costs a
@@ -98,7 +98,7 @@ class Checkpoint:
                     f"{self.path}: another run is training with this file; wait for it, or name another file"
                 ) from None
             except OSError as error:
-                log.warning("%s: cannot be locked, training goes on (%s)", self.path, error)
+                log.warning("%s: cannot be locked, training continues (%s)", self.path, error)
             # What processes left that were killed while they wrote.
             for rubbish in self.path.parent.glob(f".{glob.escape(self.path.name)}.[0-9]*"):
                 rubbish.unlink(missing_ok=True)
@@ -142,7 +142,7 @@ class Checkpoint:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            log.warning("%s: training state not written, training goes on (%s)", self.path, error)
+            log.warning("%s: training state not written, training continues (%s)", self.path, error)
 
     def _seal(self, arrays) -> bytes:
         """Ties the arrays to the run and to each other."""

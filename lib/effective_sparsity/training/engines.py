@@ -1,99 +1,105 @@
-"""The choice of engine for a job's subnetworks."""
+"""The engines, and what each is for (no torch, no pandas: the workflow reads this).
 
-import logging
+An engine is a module with a function `train`, and a class that follows `loop.Engine`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
 from dataclasses import dataclass
-from pathlib import Path
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-import numpy as np
-
-from effective_sparsity.datasets.store import Dataset
 from effective_sparsity.networks.registry import Network
-from effective_sparsity.pruning.subnetworks import Subnetwork
+from effective_sparsity.networks.types import Masks, State
 from effective_sparsity.training.checkpoint import fingerprint
-from effective_sparsity.training.execution import Execution
-from effective_sparsity.training.recipe import Recipe
-from effective_sparsity.training.result import Trained
+from effective_sparsity.training.execution import Precision
 
-Masks = dict[str, np.ndarray]
+if TYPE_CHECKING:  # which would import pandas
+    from effective_sparsity.training.result import Trained
+    from effective_sparsity.training.run import Run
 
-_DEFAULT = Execution()
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class TrainedSubnetwork:
-    """A trained network, and the masks of the weights that were trained."""
-
-    network: Trained
-    masks: Masks
+Key = TypeVar("Key", bound=Hashable)
 
 
-def train_subnetworks(
-    engine: str,
-    network: Network,
-    initial: dict[str, np.ndarray],
-    subnetworks: dict[str, Subnetwork],
-    dataset: Dataset,
-    recipe: Recipe,
-    *,
-    seed: int,
-    device: str,
-    threads: int,
-    work: str,
-    execution: Execution = _DEFAULT,
-) -> dict[str, TrainedSubnetwork]:
+@dataclass(frozen=True, kw_only=True)
+class EngineInfo:
+    """An engine before it is imported.
+
+    Attributes:
+        name: in the configuration.
+        module: has `train(network, initial, masks, run)`, from a list of masks to a list of results.
+        weights: whether it trains the kept weights of a subnetwork or the active ones alone. In plain
+            networks both follow the same trajectory, since batch norm subtracts what units and channels
+            without live inputs emit.
+        only_plain: whether it trains plain networks (`Network.layers`) only.
+        uses_gpu: whether it can use a graphics processor.
+        precisions: that it offers; it computes in the first one if asked for another.
+    """
+
+    name: str
+    module: str
+    weights: Literal["kept", "active"]
+    only_plain: bool
+    uses_gpu: bool
+    precisions: tuple[Precision, ...]
+
+    def can_train(self, network: Network) -> bool:
+        """Whether this engine can train a network."""
+        return bool(network.layers) or not self.only_plain
+
+    def precision(self, asked: Precision) -> Precision:
+        """The precision that it computes in."""
+        return asked if asked in self.precisions else self.precisions[0]
+
+
+ENGINES = {
+    engine.name: engine
+    for engine in (
+        EngineInfo(
+            name="packed",
+            module="effective_sparsity.training.packed.engine",
+            weights="active",
+            only_plain=True,
+            uses_gpu=False,
+            precisions=("float32",),
+        ),
+        EngineInfo(
+            name="masked",
+            module="effective_sparsity.training.masked",
+            weights="kept",
+            only_plain=False,
+            uses_gpu=True,
+            precisions=("float32", "tf32", "bfloat16"),
+        ),
+    )
+}
+
+
+def engine_for(network: Network, setting: str = "auto") -> EngineInfo:
+    """The engine that a study's setting means; "auto" is the first that can train the network."""
+    if setting == "auto":
+        return next(engine for engine in ENGINES.values() if engine.can_train(network))
+    return ENGINES[setting]
+
+
+def train(
+    engine: str, network: Network, initial: State, subnetworks: dict[Key, Masks], run: Run
+) -> dict[Key, Trained]:
     """Train every subnetwork from the same initial state on the same batches; results by the same keys.
 
-    The engine "packed" trains the active weights of all of them at once, "masked" the kept weights of one
-    after another, or of all together if `execution` and the device say so (small networks on CUDA). In the
-    networks that packed training is for, both follow the same trajectory, since batch norm subtracts what
-    units and channels without live inputs emit. Equal subnetworks are trained once.
+    Equal subnetworks are trained once and share their result.
 
     Args:
-        engine: "packed", for a network with `layers`, or "masked".
-        device, threads, execution: for "masked".
-        work: folder for what is needed to resume after an interruption, and to return the same results again;
-            for the caller to remove once they are stored.
+        engine: one of `ENGINES`.
+        subnetworks: masks of the weights to train, of the kind that the engine's `weights` says; kernels
+            without a mask are dense.
+        run: data, recipe and seed. Its `work` is a folder for what is needed to resume after an interruption,
+            and to return the same results again; for the caller to remove once they are stored.
     """
-    work = Path(work)
-    if engine == "packed":
-        from effective_sparsity.training.packed import train_packed
-
-        masks = [subnetwork.active for subnetwork in subnetworks.values()]
-        trained = (
-            train_packed(initial, masks, dataset, recipe, seed, work / "packed.safetensors", network.layers)
-            if masks
-            else []
-        )
-    else:
-        import torch
-
-        torch.set_num_threads(threads)
-        masks = [subnetwork.kept for subnetwork in subnetworks.values()]
-        contents = [fingerprint(mask=mask) for mask in masks]
-        distinct = dict(zip(contents, masks, strict=True))
-        results = _train_general(network, initial, distinct, dataset, recipe, seed, device, work, execution)
-        trained = [results[content] for content in contents]
-    return dict(zip(subnetworks, map(TrainedSubnetwork, trained, masks), strict=True))
-
-
-def _train_general(network, initial, masks, dataset, recipe, seed, device, work, execution):
-    """A result for each of the distinct `masks`, by the same names."""
-    from effective_sparsity.networks.state import with_state
-    from effective_sparsity.training.device import chosen, resolve_device
-    from effective_sparsity.training.masked import train_masked, train_stacked
-
-    def model():
-        return with_state(network.build(), initial)
-
-    on_cuda = resolve_device(device).type == "cuda"
-    if len(masks) > 1 and chosen(execution.stack, on_cuda and network.small):
-        file = work / "stack.safetensors"
-        trained = train_stacked(model(), list(masks.values()), dataset, recipe, seed, device, file, execution)
-        return dict(zip(masks, trained, strict=True))
-    results: dict[str, Trained] = {}
-    for number, (name, mask) in enumerate(masks.items(), start=1):
-        file = work / f"{name}.safetensors"
-        results[name] = train_masked(model(), mask, dataset, recipe, seed, device, file, execution)
-        _log.info("trained %d of %d distinct subnetworks", number, len(masks))
-    return results
+    contents = {key: fingerprint(masks=masks) for key, masks in subnetworks.items()}
+    distinct = {contents[key]: masks for key, masks in subnetworks.items()}
+    module = import_module(ENGINES[engine].module)
+    results = module.train(network, initial, list(distinct.values()), run) if distinct else []
+    by_content = dict(zip(distinct, results, strict=True))
+    return {key: by_content[content] for key, content in contents.items()}

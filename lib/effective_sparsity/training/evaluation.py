@@ -5,26 +5,23 @@ from collections.abc import Callable
 import numpy as np
 
 from effective_sparsity.datasets.store import Dataset
+from effective_sparsity.networks.layers import NORM_ENTRIES
 from effective_sparsity.networks.registry import BATCH_NORM_EPSILON, Network
-
-State = dict[str, np.ndarray]
+from effective_sparsity.networks.types import State
 
 
 def evaluator(
-    engine: str, network: Network, dataset: Dataset, device: str, threads: int
+    network: Network, dataset: Dataset, device: str, threads: int
 ) -> Callable[[State], tuple[float, float]]:
     """A function from a state of `network` to mean cross-entropy and accuracy (0 to 1) on the test set.
 
-    Fully-connected networks of the engine "packed" are evaluated in NumPy, others in PyTorch, those of this
-    engine on the CPU.
+    Fully-connected networks are evaluated in NumPy, which spares the job the start of PyTorch.
 
     Args:
         device, threads: for PyTorch.
     """
-    if engine == "packed":
-        if not network.convolutional:
-            return FullyConnected(dataset)
-        device = "cpu"  # its jobs ask for no GPU
+    if not network.convolutional:
+        return FullyConnected(network, dataset)
 
     import torch
 
@@ -37,30 +34,26 @@ def evaluator(
 
 
 class FullyConnected:
-    """Evaluates networks of linear layers fc1, fc2, ... with batch norm bn1, bn2, ... and relu after them."""
+    """Evaluates plain networks of linear layers."""
 
-    def __init__(self, dataset: Dataset):
+    def __init__(self, network: Network, dataset: Dataset):
         mean, std = (np.reshape(facts, (1, -1, 1, 1)) for facts in (dataset.mean, dataset.std))
         images = ((dataset.test_images / 255 - mean) / std).astype(np.float32)
+        self._layers = network.layers
         self._inputs = np.ascontiguousarray(images.reshape(len(images), -1).T)  # (inputs, samples)
         self._labels = dataset.test_labels
 
     def __call__(self, state: State) -> tuple[float, float]:
         """Mean cross-entropy and accuracy of the network with this state."""
         x = self._inputs
-        depth = sum(name.startswith("fc") and name.endswith(".weight") for name in state)
-        for layer in range(1, depth + 1):
-            if layer > 1:
+        for layer in self._layers:
+            if layer is not self._layers[0]:
                 x = np.maximum(x, 0)
-            kernel = state[f"fc{layer}.weight"]
+            kernel = state[f"{layer.name}.weight"]
             used = kernel.any(0)  # few of the inputs, in a sparse network
-            x = kernel[:, used] @ x[used] + state[f"fc{layer}.bias"][:, None]
-            norm = {
-                entry: state[f"bn{layer}.{entry}"][:, None]
-                for entry in ("weight", "bias", "running_mean", "running_var")
-            }
-            scale = norm["weight"] / np.sqrt(norm["running_var"] + np.float32(BATCH_NORM_EPSILON))
-            x = (x - norm["running_mean"]) * scale + norm["bias"]
+            x = kernel[:, used] @ x[used] + state[f"{layer.name}.bias"][:, None]
+            gamma, beta, mean, variance = (state[f"{layer.norm}.{entry}"][:, None] for entry in NORM_ENTRIES)
+            x = (x - mean) * (gamma / np.sqrt(variance + np.float32(BATCH_NORM_EPSILON))) + beta
         logits = x.astype(np.float64) - x.max(0)
         of_label = logits[self._labels, np.arange(len(self._labels))]
         loss = (np.log(np.exp(logits).sum(0)) - of_label).mean()

@@ -1,51 +1,59 @@
-"""The general engine: trains any PyTorch model, dense or with pruned weights held at zero."""
+"""The masked engine: trains any PyTorch model, dense or with pruned weights held at zero."""
 
-import os
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from effective_sparsity.datasets.store import Dataset
 from effective_sparsity.errors import UserError
 from effective_sparsity.networks.prunable import kernels
-from effective_sparsity.networks.state import state_of
-from effective_sparsity.training.checkpoint import Checkpoint, run_fingerprint
-from effective_sparsity.training.device import resolve_device, switches
+from effective_sparsity.networks.registry import Network
+from effective_sparsity.networks.state import state_of, with_state
+from effective_sparsity.networks.types import Masks, State
+from effective_sparsity.training import augmentation, augmentation_torch, loop
+from effective_sparsity.training.checkpoint import fingerprint
+from effective_sparsity.training.device import autocast, channels_last, compiled, resolve_device, switches
 from effective_sparsity.training.execution import Execution
-from effective_sparsity.training.general import Normalise, Training, on, on_test_set
-from effective_sparsity.training.recipe import Recipe
+from effective_sparsity.training.hardware import processor_with
 from effective_sparsity.training.result import Trained
-from effective_sparsity.training.stack import of_one, stack_in_place
+from effective_sparsity.training.run import Run, normalisation
 
-Masks = Mapping[str, np.ndarray | Tensor]
-_DEFAULT = Execution()
+# Reading the loss waits for the device; on a GPU it is read only so often, in steps.
+LOSS_CHECK_ON_GPU = 100
+EVALUATION_BATCH = 1000
+
+_log = logging.getLogger(__name__)
 
 
-def train_masked(
-    model: nn.Module,
-    masks: Masks,
-    dataset: Dataset,
-    recipe: Recipe,
-    seed: int,
-    device: str | torch.device = "auto",
-    work: str | os.PathLike | None = None,
-    execution: Execution = _DEFAULT,
-) -> Trained:
+def train(network: Network, initial: State, masks: list[Masks], run: Run) -> list[Trained]:
+    """Train subnetworks of a network from its initial state, one after another; see `train_masked`.
+
+    Args:
+        run: Its `work` is a folder.
+    """
+    if run.execution.threads:
+        torch.set_num_threads(run.execution.threads)
+    results = []
+    for number, each in enumerate(masks, start=1):
+        model = with_state(network.build(), initial)
+        results.append(train_masked(model, each, run.in_folder(fingerprint(masks=each))))
+        _log.info("trained %d of %d subnetworks", number, len(masks))
+    return results
+
+
+def train_masked(model: nn.Module, masks: Masks, run: Run) -> Trained:
     """Train a model in place.
 
     Args:
         model: Any classifier of images; it carries its initial weights.
         masks: Boolean mask (True = kept) of each pruned kernel by its name in `state_dict`; kernels without
             a mask are dense. Masked weights are 0 from the start to the end.
-        dataset: Training and test set.
-        recipe: How to train.
-        seed: Seed of the data order and of the augmentation.
-        device: "auto", "cpu", "cuda" or "cuda:1".
-        work: File for the training state. A run that was killed goes on from it, on a CPU to the identical
-            result. It holds the final state at the end: delete it once the result is stored.
-        execution: Precision and other options.
+        run: Data, recipe and seed; its `work` is a file.
 
     Returns:
         The trained network. If the loss is not finite, training stops there with status "diverged"; a GPU's
@@ -53,71 +61,178 @@ def train_masked(
 
     Raises:
         UserError: If a mask fits no kernel of the model, the training set is smaller than a batch, there is
-            no such device, or another run is using the file `work`.
+            no such device, or another run is using the file `run.work`.
     """
-    device = resolve_device(device)
-    masks = _checked(masks, kernels(model))
-    run = run_fingerprint("masked", state_of(model), masks, dataset, recipe, seed, execution.precision)
-    with Checkpoint(work, run) as checkpoint:
-        model.to(device)
-        training = Training(model, None, masks, dataset, recipe, seed, device, execution)
-        return training.run(checkpoint)[0]
+    _check(masks, kernels(model))
+    identity = run.identity("masked", state_of(model), masks)
+    with switches(run.execution):
+        (trained,) = loop.train(MaskedEngine(model, masks, run), run, identity)
+    return trained
 
 
-def train_stacked(
-    model: nn.Module,
-    subnetworks: Sequence[Masks],
-    dataset: Dataset,
-    recipe: Recipe,
-    seed: int,
-    device: str | torch.device = "auto",
-    work: str | os.PathLike | None = None,
-    execution: Execution = _DEFAULT,
-) -> list[Trained]:
-    """Train subnetworks of a small network together, each as `train_masked` does up to rounding.
+class MaskedEngine:
+    """One model on one device; see `loop.Engine`."""
 
-    Args:
-        model: The network with its initial weights, which all subnetworks start from; it becomes the stack.
-        subnetworks: Masks of each, as for `train_masked`; at least one.
-        dataset, recipe, seed, device, work, execution: As for `train_masked`; kernels keep their layout.
+    networks = 1
 
-    Returns:
-        One result for each subnetwork, in order. A network whose loss is not finite leaves the stack with
-        status "diverged"; the others go on.
+    def __init__(self, model: nn.Module, masks: Masks, run: Run):
+        self.recipe, self.dataset, self.execution = run.recipe, run.dataset, run.execution
+        self.device = resolve_device(run.execution.device)
+        self.channels_last = channels_last(run.execution, self.device)
+        self.model = model.to(self.device)
+        if self.channels_last:
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.forward = compiled(model, run.execution, self.device)
+        self.on_cpu = self.device.type == "cpu"
+        self.check_every = 1 if self.on_cpu else LOSS_CHECK_ON_GPU
+        self.normalise = Normalise(run.dataset, self.device)
+        self.test_set = self._send(run.dataset.test_images), self._send(run.dataset.test_labels)
+        self.train_labels = self._send(run.dataset.train_labels)
+        if not self.on_cpu:
+            self.train_images = self._send(run.dataset.train_images)
+        weights = kernels(model)
+        self.masked = [(weights[name], self._send(mask).to(weights[name])) for name, mask in masks.items()]
+        with torch.no_grad():
+            for weight, mask in self.masked:
+                weight.mul_(mask)
+        decayed = {id(weight) for weight in weights.values()}
+        others = [parameter for parameter in model.parameters() if id(parameter) not in decayed]
+        groups: list[dict[str, Any]] = [
+            {"params": list(weights.values())},
+            {"params": others, "weight_decay": 0.0},
+        ]
+        self.optimizer = torch.optim.SGD(
+            groups,
+            lr=run.recipe.learning_rate,
+            momentum=run.recipe.momentum,
+            weight_decay=run.recipe.weight_decay,
+            fused=True,
+        )
+        # Stays on the device, so that adding to it waits for nothing.
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        model.train()
 
-    Raises:
-        UserError: As for `train_masked`.
-    """
-    device = resolve_device(device)
-    weights = kernels(model)
-    subnetworks = [_checked(masks, weights) for masks in subnetworks]
-    run = run_fingerprint("stacked", state_of(model), subnetworks, dataset, recipe, seed, execution.precision)
-    masks = {
-        name: np.stack([network.get(name, np.ones(weight.shape, bool)) for network in subnetworks])
-        for name, weight in weights.items()
-    }
-    with Checkpoint(work, run) as checkpoint:
-        stack = stack_in_place(model.to(device), len(subnetworks))
-        training = Training(stack, len(subnetworks), masks, dataset, recipe, seed, device, execution)
-        return training.run(checkpoint)
+    @property
+    def hardware(self) -> str:
+        """The graphics processor, or the processor and its threads."""
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_name(self.device)
+        return processor_with(torch.get_num_threads())
+
+    def step(self, indices: np.ndarray, drawn: np.ndarray, rate: float) -> None:
+        """One step of SGD, not taken on a CPU if the loss is not finite."""
+        images, labels = self._batch(indices, drawn)
+        with autocast(self.execution, self.device):
+            logits = self.forward(images)
+        loss = cross_entropy(logits.float(), labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        # Masked weights start at 0; with gradient 0, neither decay nor momentum moves them away from it.
+        for weight, mask in self.masked:
+            assert weight.grad is not None
+            weight.grad.mul_(mask)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.loss_sum += loss.detach()
+        if not self.on_cpu or self.loss_sum.isfinite():
+            self.optimizer.step()
+
+    def losses(self) -> np.ndarray:
+        """The loss since it was last read."""
+        losses = self.loss_sum.cpu().numpy().reshape(1).copy()
+        self.loss_sum.zero_()
+        return losses
+
+    def evaluate(self) -> tuple[np.ndarray, np.ndarray]:
+        """Loss and accuracy on the test set, in float32."""
+        with switches(Execution(deterministic=self.execution.deterministic)):
+            loss, accuracy = _on_test_set(self.model, *self.test_set, self.normalise)
+        return np.array([loss]), np.array([accuracy])
+
+    def drop(self, network: int) -> None:
+        """Nothing: the loop ends with its only network."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Parameters, buffers and momenta."""
+        arrays = {f"model/{name}": array for name, array in state_of(self.model).items()}
+        for name, parameter in self.model.named_parameters():
+            if parameter in self.optimizer.state:
+                arrays[f"momentum/{name}"] = self.optimizer.state[parameter]["momentum_buffer"].cpu().numpy()
+        return arrays
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Take over parameters, buffers and momenta."""
+        with_state(self.model, {name: state[f"model/{name}"] for name in self.model.state_dict()})
+        for name, parameter in self.model.named_parameters():
+            if f"momentum/{name}" in state:
+                momentum = torch.empty_like(parameter, requires_grad=False)  # in the layout of the parameter
+                momentum.copy_(torch.from_numpy(state[f"momentum/{name}"]))
+                self.optimizer.state[parameter]["momentum_buffer"] = momentum
+
+    def result(self, network: int, steps: int) -> State:
+        """The state dict."""
+        return state_of(self.model)
+
+    def _batch(self, indices: np.ndarray, drawn: np.ndarray) -> tuple[Tensor, Tensor]:
+        kind, on_device = self.recipe.augmentation, self._send(indices)
+        if self.on_cpu:
+            images = torch.from_numpy(augmentation.augment(kind, self.dataset.train_images, indices, drawn))
+        else:
+            images = self.train_images[on_device].float()
+            images = augmentation_torch.augment(kind, images, self._send(drawn))
+        images = self.normalise(images)
+        if self.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        return images, self.train_labels[on_device]
+
+    def _send(self, array: np.ndarray) -> Tensor:
+        """The array on the device, without waiting for what the device does."""
+        return torch.from_numpy(array).to(self.device, non_blocking=True)
+
+
+class Normalise:
+    """Images in 0..255 to the input of a network: (image / 255 - mean) / std by channel."""
+
+    def __init__(self, dataset: Dataset, device: torch.device):
+        self.scale, self.shift = (
+            torch.from_numpy(by_channel).view(1, -1, 1, 1).to(device) for by_channel in normalisation(dataset)
+        )
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return images * self.scale - self.shift
 
 
 def evaluate(model: nn.Module, dataset: Dataset, device: str | torch.device = "auto") -> tuple[float, float]:
     """Mean cross-entropy and accuracy (0 to 1) on the test set, with running-statistics batch norm."""
     device = resolve_device(device)
-    model.to(device)
-    images, labels = on(device, dataset.test_images), on(device, dataset.test_labels)
-    with switches(_DEFAULT):
-        losses, accuracies = on_test_set(of_one(model), model, images, labels, Normalise(dataset, device), 1)
-    return float(losses[0]), float(accuracies[0])
+    images, labels = (
+        torch.from_numpy(part).to(device) for part in (dataset.test_images, dataset.test_labels)
+    )
+    with switches(Execution()):
+        return _on_test_set(model.to(device), images, labels, Normalise(dataset, device))
 
 
-def _checked(masks: Masks, weights: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
-    masks = {name: mask.cpu().numpy() if isinstance(mask, Tensor) else mask for name, mask in masks.items()}
+@torch.no_grad()
+def _on_test_set(
+    model: nn.Module, images: Tensor, labels: Tensor, normalise: Normalise
+) -> tuple[float, float]:
+    training = model.training
+    model.eval()
+    loss = torch.zeros((), dtype=torch.float64, device=images.device)
+    correct = torch.zeros((), dtype=torch.int64, device=images.device)
+    batches = zip(images.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True)
+    for some, truth in batches:
+        logits = model(normalise(some))
+        loss += cross_entropy(logits, truth, reduction="sum")
+        correct += (logits.argmax(1) == truth).sum()
+    model.train(training)
+    return loss.item() / len(labels), correct.item() / len(labels)
+
+
+def _check(masks: Masks, weights: Mapping[str, Tensor]) -> None:
     for name, mask in masks.items():
         if name not in weights:
             raise UserError(f"masks: {name!r} is not a kernel of the model; it has {', '.join(weights)}")
         if mask.dtype != bool or mask.shape != tuple(weights[name].shape):
             found, wanted = f"{mask.dtype} {mask.shape}", f"bool {tuple(weights[name].shape)}"
             raise UserError(f"masks: {name!r} is {found}; it must be {wanted}")
-    return masks

@@ -1,0 +1,154 @@
+"""Indices that depend on the input: whatever such an index may choose has a path to the result, and so has
+the index itself. Sorting likewise: any element may come to any rank.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from effective_sparsity.connectivity.calls import Call, Draft, Value, Weight
+from effective_sparsity.connectivity.rules import moves
+from effective_sparsity.connectivity.rules.basics import (
+    names,
+    numbered,
+    rearrange,
+    reduce,
+    reshape,
+    rule,
+    spread,
+    unite,
+    varies,
+)
+from effective_sparsity.connectivity.weighted import Lookup
+from effective_sparsity.errors import UserError
+
+
+@rule("embedding")
+def _embedding(graph: Draft, call: Call) -> Value:
+    if varies(call["weight"]):
+        return _choose(graph, call["weight"], {0: call["indices"]}, [None], call.shape)
+    return _look_up(graph, call.weight("weight"), call["indices"], call.shape)
+
+
+@rule(*names("index_select index_select_copy"))
+def _index_select(graph: Draft, call: Call) -> Value | list[Value]:
+    if not varies(call["index"]):
+        return moves.move(graph, call)
+    x, dim = call["self"], call["dim"]
+    if not varies(x) and dim == 0:
+        return _look_up(graph, call.weight("self"), call["index"], call.shape)
+    if not varies(x):
+        raise UserError("it chooses from a constant, in a dimension that is not the first")
+    index = [1] * len(call.shape)
+    index[dim] = call["index"].size
+    chosen = reshape(graph, call["index"], index)
+    return unite(graph, [reduce(graph, x, [dim]), chosen], call.shape)
+
+
+@rule(*names("index _unsafe_index"))
+def _index(graph: Draft, call: Call) -> Value | list[Value]:
+    indices = {dim: index for dim, index in enumerate(call["indices"]) if index is not None}
+    if not any(map(varies, indices.values())):
+        return moves.move(graph, call)
+    if varies(call["self"]):
+        return _choose(graph, call["self"], indices, call.tensors["indices"], call.shape)
+    if list(indices) == [0]:
+        return _look_up(graph, call.weight("self"), indices[0], call.shape)
+    graph.entangle(call.values(), call.name)
+    chosen = [_beside(graph, index, indices, call["self"]) for index in indices.values() if varies(index)]
+    return unite(graph, chosen, call.shape)
+
+
+def _look_up(graph: Draft, weight: Weight, index: Value, shape: Sequence[int]) -> Value:
+    return graph.emit_weighted(Lookup(weight.shape[0]), index, shape, weight)
+
+
+def _choose(graph: Draft, x: Value, indices: dict[int, Any], values: Any, shape: Sequence[int]) -> Value:
+    """x[indices], where some of the indices depend on the input: of those the values do not matter."""
+    chosen = [dim for dim, index in indices.items() if varies(index)]
+    widest = reduce(graph, x, chosen)
+    positions: list[Any] = [slice(None)] * len(x.shape)
+    for dim, index in indices.items():
+        positions[dim] = torch.zeros(index.shape, dtype=torch.long) if dim in chosen else values[dim].cpu()
+    (numbers,) = numbered([widest])
+    terms = [rearrange(graph, [widest], numbers[tuple(positions)])]
+    terms += [_beside(graph, indices[dim], indices, x) for dim in chosen]
+    return unite(graph, terms, shape)
+
+
+def _beside(graph: Draft, index: Value, indices: dict[int, Any], x: Value | Tensor) -> Value:
+    """An index in the shape that stands for it within the result."""
+    first, last = min(indices), max(indices)
+    together = last - first + 1 == len(indices)  # otherwise the indices come first in the result
+    behind = len(x.shape) - 1 - last if together else len(x.shape) - len(indices)
+    return reshape(graph, index, (*index.shape, *(1,) * behind))
+
+
+@rule("gather")
+def _gather(graph: Draft, call: Call) -> Value | list[Value]:
+    x, dim, index = call["self"], call["dim"], call["index"]
+    if not varies(index):
+        return moves.move(graph, call)
+    if not varies(x):
+        graph.entangle(call.values(), call.name)
+        return unite(graph, [index], call.shape)
+    widest = reduce(graph, x, [dim])
+    (numbers,) = numbered([widest])
+    read = tuple(slice(1 if i == dim % len(x.shape) else n) for i, n in enumerate(call.shape))
+    return unite(graph, [rearrange(graph, [widest], numbers[read]), index], call.shape)
+
+
+@rule(*names("scatter scatter_add scatter_reduce"))
+def _scatter(graph: Draft, call: Call) -> Value | list[Value]:
+    index = call["index"]
+    if not varies(index):
+        return moves.move(graph, call) if call.name == "scatter" else moves.scatter_add(graph, call)
+    source = call.get("src")
+    terms = [call["self"]] if varies(call["self"]) else []
+    for part in (index, source):
+        if varies(part):
+            widest = reduce(graph, part, [call["dim"]])
+            if any(n not in (1, m) for n, m in zip(widest.shape, call.shape, strict=True)):
+                widest = reduce(graph, widest, range(len(call.shape)))
+            terms.append(widest)
+    return unite(graph, terms, call.shape)
+
+
+@rule(*names("index_put _unsafe_index_put"))
+def _index_put(graph: Draft, call: Call) -> Value | list[Value]:
+    indices = call["indices"]
+    if not any(map(varies, indices)):
+        return moves.move(graph, call)
+    if any(index is None for index in indices):
+        raise UserError("it writes at indices that depend on the input, behind dimensions that it leaves out")
+    terms = [call["self"]] if varies(call["self"]) else []
+    mask = call.tensors["indices"][0]
+    if mask.dtype == torch.bool and call.tensors["values"].numel() == 1:
+        terms += [call["values"]] if varies(call["values"]) else []
+        terms.append(reshape(graph, indices[0], (*mask.shape, *(1,) * (len(call.shape) - mask.ndim))))
+        return unite(graph, terms, call.shape)
+    behind = len(call.shape) - len(indices)  # dimensions of the values that stay what they are
+    if varies(call["values"]):
+        rank = len(call["values"].shape)
+        terms.append(reduce(graph, call["values"], range(max(rank - behind, 0)), keepdim=False))
+    places = [index for index in indices if varies(index)]
+    terms += [reduce(graph, index, range(len(index.shape)), keepdim=False) for index in places]
+    return unite(graph, terms, call.shape)
+
+
+@rule(*names("sort topk kthvalue median nanmedian mode argsort argmax argmin msort"))
+def _sort(graph: Draft, call: Call) -> list[Value]:
+    x = call["self"]
+    dim = call.get("dim", 0 if call.name == "msort" else None)
+    dims = range(len(x.shape)) if dim is None else [dim]
+    if len(call.shape) < len(x.shape):
+        return [reduce(graph, x, dims, keepdim=False)] * len(call.results)
+    return [spread(graph, x, dims, call.shape)] * len(call.results)
+
+
+@rule(*names("histc bincount"))
+def _count(graph: Draft, call: Call) -> Value:
+    x = call["self"]
+    return unite(graph, [reduce(graph, x, range(len(x.shape)), keepdim=False)], call.shape)

@@ -1,0 +1,182 @@
+"""Operations that move elements: views, slices, indexing, padding, concatenation, writing into parts.
+
+The operation itself is run on the numbers of the elements, which tells where each of them goes.
+"""
+
+import torch
+from torch import Tensor
+
+from effective_sparsity.connectivity.calls import Call, Draft, Value, call_by_name, leaves, on_cpu, replaced
+from effective_sparsity.connectivity.operators import Accumulation, Concatenation, Rearrangement
+from effective_sparsity.connectivity.rules.basics import (
+    names,
+    numbered,
+    rearrange,
+    rule,
+    union,
+    unite,
+    varies,
+)
+from effective_sparsity.errors import UserError
+
+# Operations by the arguments whose elements they move or fill in; the others are indices or sizes.
+MOVES = {
+    ("self",): names(
+        """_unsafe_index _unsafe_view channel_shuffle diagonal expand flip gather im2col index
+        index_select movedim narrow native_channel_shuffle permute pixel_shuffle pixel_unshuffle
+        reflection_pad1d reflection_pad2d reflection_pad3d repeat replication_pad1d
+        replication_pad2d replication_pad3d reshape roll select slice split split_with_sizes squeeze
+        t take transpose tril triu unbind unfold unsafe_split unsafe_split_with_sizes unsqueeze view"""
+    ),
+    ("self", "value"): names("constant_pad_nd index_fill masked_fill"),
+    ("self", "input"): names(
+        """_upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d
+        upsample_nearest1d upsample_nearest2d upsample_nearest3d"""
+    ),
+    ("self", "other"): names("where"),
+    ("self", "source"): names("index_copy masked_scatter"),
+    ("self", "src", "value"): names("copy diagonal_scatter scatter select_scatter slice_scatter"),
+    ("self", "values"): names("_unsafe_index_put index_put"),
+    ("tensors",): names("stack"),
+}
+# Those of which the results are views of the operand, where it lies in memory in its own order.
+_VIEWS = names(
+    """diagonal expand movedim narrow permute reshape select slice split split_with_sizes squeeze t transpose
+    unbind unfold unsafe_split unsafe_split_with_sizes unsqueeze view _unsafe_view"""
+)
+_OPERANDS = {name: operands for operands, names in MOVES.items() for name in names}
+
+
+@rule(*_OPERANDS, *(f"{name}_copy" for name in _OPERANDS))
+def move(graph: Draft, call: Call) -> list[Value]:
+    """One rearrangement per result."""
+    if call.get("accumulate"):
+        return [_add_up(graph, call, "values", lambda numbers: numbers[_indices(call)])]
+    moved = {name: call[name] for name in _OPERANDS[call.name.removesuffix("_copy")] if name in call}
+    inputs = [leaf for leaf in dict.fromkeys(leaves(moved)) if varies(leaf)]
+    if set(inputs) != set(call.activations()):
+        raise UserError("its indices or its mask depend on the input")
+
+    if call.name.removesuffix("_copy") in _VIEWS:
+        return _views(graph, call)
+    numbers = dict(zip(inputs, numbered(inputs), strict=True))
+    stand_ins = replaced(moved, lambda leaf: numbers[leaf] if varies(leaf) else _constant(leaf))
+    others = {name: given for name, given in call.tensors.items() if name not in moved}
+    results = call_by_name(call.operation, on_cpu(others) | stand_ins)
+    results = results if isinstance(results, (list, tuple)) else [results]
+    return [rearrange(graph, inputs, result) for result in results]
+
+
+def _views(graph: Draft, call: Call) -> list[Value]:
+    x = call["self"]
+    whole = torch.empty(x.shape, device="meta")
+    results = call_by_name(_view_of(call.operation), call.tensors | {"self": whole})
+    values = []
+    for part in results if isinstance(results, (list, tuple)) else [results]:
+        unmoved = part.numel() == x.size and part.is_contiguous()
+        view = None if unmoved else (int(part.storage_offset()), tuple(part.stride()))
+        values.append(graph.emit(Rearrangement((x.shape,), tuple(part.shape), view=view), [x], part.shape))
+    return values
+
+
+def _view_of(operation):
+    """The operation of which this one makes a copy."""
+    name = operation._schema.name.removeprefix("aten::")
+    if name in ("_unsafe_view", "unsafe_split", "unsafe_split_with_sizes"):
+        name = name.lstrip("_").removeprefix("unsafe_")
+    packet = getattr(torch.ops.aten, name.removesuffix("_copy"))
+    overload = operation._overloadname if operation._overloadname in packet.overloads() else "default"
+    return getattr(packet, overload)
+
+
+def _constant(leaf) -> Tensor | int | None:
+    """Zeros, the number of constants, in the place of one."""
+    if leaf is None:
+        return None
+    return torch.zeros(leaf.shape, dtype=torch.float64) if isinstance(leaf, (Value, Tensor)) else 0
+
+
+@rule("where")
+def _where(graph: Draft, call: Call) -> Value | list[Value]:
+    return union(graph, call) if varies(call["condition"]) else move(graph, call)
+
+
+@rule("masked_fill")
+def _masked_fill(graph: Draft, call: Call) -> Value | list[Value]:
+    return union(graph, call) if varies(call["mask"]) or varies(call["value"]) else move(graph, call)
+
+
+@rule("as_strided")
+def _restride(graph: Draft, call: Call) -> Value:
+    # PyTorch's global average pooling of a channels-last tensor only rewrites the strides of its singleton
+    # dimensions.
+    if not call.in_place or call["self"].shape != call.shape or not call.results[0].is_contiguous():
+        raise UserError("strides into memory are not understood; use views and indexing")
+    return call["self"]
+
+
+@rule("cat")
+def _concatenate(graph: Draft, call: Call) -> Value:
+    parts = [part for part in call["tensors"] if part.shape != (0,)]  # such parts are ignored by PyTorch
+    constant = tuple(not varies(part) for part in parts)
+    shapes = tuple(tuple(part.shape) for part in parts)
+    dim = call["dim"] % len(call.shape)
+    return graph.emit(Concatenation(shapes, constant, dim), call.activations(), call.shape)
+
+
+@rule("glu")
+def _gated_linear_unit(graph: Draft, call: Call) -> Value:
+    x, dim = call["self"], call["dim"]
+    (numbers,) = numbered([x])
+    halves = [rearrange(graph, [x], half) for half in numbers.chunk(2, dim)]
+    return unite(graph, halves, call.shape)
+
+
+@rule("col2im")
+def _fold(graph: Draft, call: Call) -> Value:
+    settings = (call[name] for name in ("kernel_size", "dilation", "padding", "stride"))
+    (numbers,) = numbered([Value(call.shape, varying=True)])
+    images = numbers if numbers.ndim == 4 else numbers[None]
+    target = torch.ops.aten.im2col(images, *settings).reshape(call["self"].shape)
+    return _accumulate(graph, call["self"], call.shape, target)
+
+
+def scatter_add(graph: Draft, call: Call) -> Value:
+    """Adds up elements at places that do not depend on the input."""
+    source = tuple(map(slice, call.tensors["index"].shape))  # more of the source than indices is not read
+    return _add_up(graph, call, "src", lambda n: n.gather(call["dim"], _constant_index(call)), source)
+
+
+@rule(*names("index_add index_reduce"))
+def _index_add(graph: Draft, call: Call) -> Value:
+    return _add_up(graph, call, "source", lambda n: n.index_select(call["dim"], _constant_index(call)))
+
+
+def _constant_index(call: Call) -> Tensor:
+    if varies(call["index"]):
+        raise UserError("its indices depend on the input")
+    return call.tensors["index"].cpu()
+
+
+def _indices(call: Call) -> tuple:
+    if any(map(varies, call["indices"])):
+        raise UserError("its indices depend on the input")
+    return tuple(slice(None) if index is None else index.cpu() for index in call.tensors["indices"])
+
+
+def _add_up(graph: Draft, call: Call, source: str, where, read: tuple[slice, ...] = ()) -> Value:
+    """Elements of the source are added to those of the operand at places that do not depend on the input."""
+    (numbers,) = numbered([Value(call.shape, varying=True)])
+    places = where(numbers)
+    terms = [call["self"]] if varies(call["self"]) else []
+    if varies(call[source]):
+        x = call[source]
+        if read and places.shape != x.shape:
+            (elements,) = numbered([x])
+            x = rearrange(graph, [x], elements[read])
+        terms.append(_accumulate(graph, x, call.shape, places.expand(x.shape)))
+    return unite(graph, terms, call.shape)
+
+
+def _accumulate(graph: Draft, x: Value, shape: tuple[int, ...], target: Tensor) -> Value:
+    return graph.emit(Accumulation(x.shape, shape, target.flatten().long().numpy()), [x], shape)

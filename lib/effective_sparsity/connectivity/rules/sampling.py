@@ -1,0 +1,106 @@
+"""Pools and resizing: results from windows of positions."""
+
+from math import prod
+
+import torch
+
+from effective_sparsity.connectivity.calls import Call, Draft, Value, call_by_name
+from effective_sparsity.connectivity.operators import AdaptivePooling, Pooling
+from effective_sparsity.connectivity.rules.basics import names, reduce, reshape, rule, unite, varies
+from effective_sparsity.connectivity.rules.elementwise import link
+from effective_sparsity.connectivity.windows import Window
+from effective_sparsity.errors import UserError
+
+_KINDS = [f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)]
+
+
+@rule(*_KINDS, *(f"{kind}_with_indices" for kind in _KINDS))
+def _pool(graph: Draft, call: Call) -> list[Value]:
+    x = call["self"]
+    spatial = _spatial(call)
+    kernel = per_dimension(call["kernel_size"], spatial)
+    window = Window(
+        kernel=kernel,
+        stride=per_dimension(call["stride"], spatial) or kernel,
+        padding=per_dimension(call["padding"], spatial),
+        dilation=per_dimension(call.get("dilation", 1), spatial),
+        size=tuple(x.shape[-spatial:]),
+        steps=tuple(call.shape[-spatial:]),
+    )
+    return [graph.emit(Pooling(x.shape, window), [x], call.shape)] * len(call.results)
+
+
+@rule(*(f"{prefix}adaptive_{kind}" for prefix in ("", "_") for kind in _KINDS))
+def _adaptive_pool(graph: Draft, call: Call) -> list[Value]:
+    x = call["self"]
+    operator = AdaptivePooling(x.shape, call.shape[-_spatial(call) :])
+    return [graph.emit(operator, [x], call.shape)] * len(call.results)
+
+
+def _spatial(call: Call) -> int:
+    """Number of dimensions of positions, which the name of the operation holds."""
+    return int(call.name.partition("_pool")[2][0])
+
+
+def per_dimension(setting, spatial: int) -> tuple[int, ...]:
+    """A setting of a window, which may be given once for all dimensions."""
+    setting = [setting] if isinstance(setting, int) else list(setting)
+    return tuple(setting * spatial if len(setting) == 1 else setting)
+
+
+@rule(
+    *names(
+        """_upsample_bicubic2d_aa _upsample_bilinear2d_aa _upsample_lanczos2d_aa upsample_bicubic2d
+        upsample_bilinear2d upsample_linear1d upsample_trilinear3d"""
+    )
+)
+def _resize(graph: Draft, call: Call) -> Value:
+    """Interpolation is a linear map along each dimension; it is run on unit vectors to see which."""
+    name = "self" if "self" in call else "input"
+    x = call[name]
+    spatial = len(x.shape) - 2
+    for i in range(spatial):
+        n = x.shape[2 + i]
+        # Two positions in the other dimensions: of one alone PyTorch takes another path, with a fault.
+        units = torch.eye(n, dtype=torch.float64).reshape(1, n, *(n if i == j else 1 for j in range(spatial)))
+        units = units.expand(1, n, *(n if i == j else 2 for j in range(spatial))).contiguous()
+        arguments = call.tensors | {name: units}
+        if call.tensors.get("output_size") is not None:
+            arguments["output_size"] = [call.shape[2 + j] if i == j else 2 for j in range(spatial)]
+        if call.tensors.get("scale_factors") is not None:
+            arguments["scale_factors"] = [call["scale_factors"][j] if i == j else 1.0 for j in range(spatial)]
+        weights = call_by_name(call.operation, arguments).movedim(2 + i, 2)
+        weights = weights.reshape(n, call.shape[2 + i], -1)[:, :, 0]
+        x = link(graph, x, 2 + i, (weights != 0).T.numpy())
+    return x
+
+
+@rule(*names("grid_sampler_2d grid_sampler_3d cudnn_grid_sampler"))
+def _sample(graph: Draft, call: Call) -> Value:
+    """A linear map between positions, or, where the grid depends on the input, from any position."""
+    x, grid = call["input"], call["grid"]
+    spatial = len(call.shape) - 2
+    if varies(grid):
+        places = reduce(graph, grid, [-1], keepdim=False)
+        terms = [reshape(graph, places, (places.shape[0], 1, *places.shape[1:]))]
+        terms += [reduce(graph, x, range(2, 2 + spatial))] if varies(x) else []
+        return unite(graph, terms, call.shape)
+    if len(call.tensors["grid"]) != 1:
+        raise UserError("it samples a batch at several grids")
+    n = prod(x.shape[2:])
+    units = torch.eye(n, dtype=torch.float64).reshape(1, n, *x.shape[2:])
+    arguments = call.tensors | {"input": units, "grid": call.tensors["grid"].cpu().double()}
+    weights = call_by_name(call.operation, arguments).reshape(n, -1)
+    flat = reshape(graph, x, (*x.shape[:2], n))
+    return reshape(graph, link(graph, flat, 2, (weights != 0).T.numpy()), call.shape)
+
+
+@rule(*names("torchvision.roi_align torchvision.roi_pool"))
+def _align_regions(graph: Draft, call: Call) -> list[Value]:
+    """Features of regions (K, C, *bins): from any position of their channel, and from the region itself."""
+    terms = []
+    if varies(call["input"]):
+        terms.append(reduce(graph, call["input"], [0, 2, 3]))
+    if varies(call["rois"]):
+        terms.append(reshape(graph, reduce(graph, call["rois"], [1]), (call.shape[0], 1, 1, 1)))
+    return [unite(graph, terms, call.shape)] * len(call.results)

@@ -1,0 +1,109 @@
+"""How much of SNIP's lead over random pruning is its choice of pixels."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure, SubFigure
+
+from effective_sparsity.figures import seeds
+from effective_sparsity.figures.page import (
+    Legend,
+    accuracy_axis,
+    draw_page,
+    inside,
+    log_axes,
+    log_limits,
+    pruner_entries,
+)
+from effective_sparsity.figures.statistics import half_width, jackknife, over_seeds
+from effective_sparsity.figures.style import CONTROLS, GREY, look
+from effective_sparsity.figures.tables import PANEL, Tables, reduced_text
+
+# The gap is from the first to the second.
+_BASE, _BEST = "random-igq", "snip"
+_SHOWN = (_BASE, _BEST, *CONTROLS)
+_POINT = [*PANEL, "pruner", "target_compression"]
+
+
+def pixel_controls(tables: Tables) -> tuple[Figure, pd.DataFrame]:
+    """Accuracies of SNIP, random-igq and the controls, and what each control explains of their gap.
+
+    Args:
+        tables: `subnetworks`.
+
+    Returns:
+        The figure, and its data: effective pruning, a row per point. Rows whose `quantity` is "test_accuracy"
+            are means over seeds or, with a `seed`, single networks; those of "share_of_gap" are a control's
+            accuracy minus that of random-igq, divided by SNIP's minus that of random-igq, means over the
+            seeds that have all three.
+        low and high: 95 % t interval, for shares of jackknife pseudo-values.
+    """
+    data = _tabulate(tables["subnetworks"])
+    shown = tables["subnetworks"].query("pruner in @CONTROLS")
+    note = f"{seeds.note_on_means(data.seeds.dropna())} {reduced_text(shown)}"
+    return draw_page(data, _draw, note, height=3.0, empty="No controls"), data
+
+
+def _tabulate(subnetworks: pd.DataFrame) -> pd.DataFrame:
+    rows = subnetworks[(subnetworks.criterion == "effective") & subnetworks.pruner.isin(_SHOWN)]
+    rows = rows.dropna(subset=["test_accuracy"])
+    # Only networks of which the study has controls.
+    rows = rows[
+        rows.groupby(PANEL).pruner.transform(lambda pruners: pruners.isin(CONTROLS).any()).astype(bool)
+    ]
+    means = over_seeds(rows, _POINT, "test_accuracy").rename(columns={"mean": "value"})
+    singles = rows[[*_POINT, "seed", "test_accuracy"]].rename(columns={"test_accuracy": "value"})
+    accuracies = pd.concat([means, singles]).assign(quantity="test_accuracy")
+    columns = [*_POINT, "quantity", "seed", "value", "low", "high", "seeds"]
+    tables = [accuracies, *(_shares(*group) for group in rows.groupby([*PANEL, "target_compression"]))]
+    return pd.concat(tables, ignore_index=True).reindex(columns=columns)
+
+
+def _shares(keys: tuple, rows: pd.DataFrame) -> pd.DataFrame:
+    """What each control explains of the gap at one level of one network."""
+    table = rows.pivot_table(index="seed", columns="pruner", values="test_accuracy")
+    found = []
+    for control in CONTROLS:
+        if {control, _BASE, _BEST} <= set(table.columns) and len(paired := table.dropna()) > 1:
+
+            def share(chosen: list[int], control: str = control, paired: pd.DataFrame = paired) -> float:
+                mean = paired.loc[chosen].mean()
+                return (mean[control] - mean[_BASE]) / (mean[_BEST] - mean[_BASE])
+
+            values = pd.Series(jackknife(share, list(paired.index)))
+            half = half_width(values)
+            interval = {"value": values.mean(), "low": values.mean() - half, "high": values.mean() + half}
+            found.append({"pruner": control, **interval, "seeds": len(values)})
+    return pd.DataFrame(found).assign(
+        **dict(zip([*PANEL, "target_compression"], keys, strict=True)), quantity="share_of_gap"
+    )
+
+
+def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
+    accuracy, share = part.subplots(1, 2, sharex=True)
+    log_axes(accuracy, x=log_limits(data.target_compression))
+    values = data[data.quantity == "test_accuracy"]
+    accuracy_axis(accuracy, values.value)
+    accuracy.set(title="Accuracy", xlabel="Effective compression", ylabel="Test accuracy")
+    share.set(title="Share of SNIP's lead over random, IGQ", xlabel="Effective compression", ylabel="Share")
+    share.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    for level in (0, 1):
+        share.axhline(level, color=GREY, linewidth=0.8, zorder=1)
+    shares = data[data.quantity == "share_of_gap"]
+    pruners = [pruner for pruner in _SHOWN if (data.pruner == pruner).any()]
+    shifts = seeds.dodge(data.target_compression, len(pruners), width=0.5)
+    for pruner, shift in zip(pruners, shifts, strict=True):
+        style = look(pruner).style
+        points = values[values.pruner == pruner]
+        points = points.assign(
+            x=points.target_compression * shift,
+            **{name: inside(points[name]) for name in ("value", "low", "high")},
+        )
+        dots = points[points.seed.notna()]
+        seeds.draw_seeds(accuracy, dots.x, dots.value, style["color"])
+        seeds.draw_means(accuracy, points[points.seed.isna()], "x", "value", pruner, style)
+        explained = shares[shares.pruner == pruner]
+        explained = explained.assign(x=explained.target_compression * shift)
+        seeds.draw_means(share, explained, "x", "value", f"{pruner} share", style)
+    if len(shares):
+        share.set_ylim(min(-0.5, np.nanmin(shares.value) - 0.3), max(1.5, np.nanmax(shares.value) + 0.3))
+    return pruner_entries(pruners)

@@ -1,0 +1,121 @@
+"""What was measured for every claim, against the bound that decides it."""
+
+import textwrap
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import PercentFormatter
+
+from effective_sparsity.figures.page import Legend, draw_page, entry, log_axes, log_limits
+from effective_sparsity.figures.style import GREY
+from effective_sparsity.figures.tables import Tables, reduced_text, seeds_text
+
+COLORS = {"confirmed": "#0072B2", "refuted": "#D55E00", "undecided": GREY}
+_OTHER = "#BBBBBB"  # nothing to decide from
+
+_UNITS = {
+    "factor": "Factor",
+    "points": "Percentage points",
+    "share": "Share",
+    "tau": "Kendall's tau",
+}
+# Which way the values lie that keep a bound.
+_ARROWS = {"at least": 9, "at most": 8}  # matplotlib's CARETRIGHTBASE and CARETLEFTBASE
+
+_TEXTS = ("architecture", "dataset", "missing", "reduced")  # which may be empty
+
+_LINE = 0.125  # inches that a line of text takes
+_CHARACTERS = 58
+
+
+def verdicts(tables: Tables) -> tuple[Figure, pd.DataFrame]:
+    """A forest plot for each network, with a panel for each unit of measurement.
+
+    Args:
+        tables: `measurements`.
+
+    Returns:
+        The figure, and its data: the table.
+    """
+    data = tables["measurements"]
+    data = data.assign(**{name: data[name].astype(object).fillna("") for name in _TEXTS})
+    note = (
+        "Values with their 95 % intervals, hollow for secondary parts; a triangle is a bound, and points to "
+        "where the claim holds. "
+        f"{seeds_text(data.seeds[data.seeds > 0])}. {reduced_text(data)}"
+    )
+    return draw_page(data, _draw, note, _height), data
+
+
+def _units(data: pd.DataFrame) -> list[str]:
+    """Units that occur, known ones first."""
+    return sorted(
+        data.unit.unique(), key=lambda unit: (list(_UNITS).index(unit) if unit in _UNITS else 9, unit)
+    )
+
+
+def _labels(data: pd.DataFrame) -> list[str]:
+    """What is claimed in each row, after the number of its claim."""
+    texts = [f"{row.claim}  {row.label}" for row in data.itertuples()]
+    return [textwrap.fill(text, _CHARACTERS, break_on_hyphens=False) for text in texts]
+
+
+def _lines(data: pd.DataFrame) -> int:
+    """Lines of text that the labels of these measurements take."""
+    return sum(label.count("\n") + 1 for label in _labels(data))
+
+
+def _height(data: pd.DataFrame) -> float:
+    return 0.5 + 0.5 * len(_units(data)) + _LINE * 1.25 * _lines(data)
+
+
+def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
+    units = _units(data)
+    heights = [_lines(data[data.unit == unit]) + 1 for unit in units]
+    for axes, unit in zip(
+        part.subplots(len(units), height_ratios=heights, squeeze=False)[:, 0], units, strict=True
+    ):
+        _draw_unit(axes, data[data.unit == unit], unit)
+    found = [verdict for verdict in COLORS if (data.verdict == verdict).any()]
+    found += sorted(set(data.verdict) - set(COLORS))
+    return [_mark(verdict) for verdict in found] + [entry("bound", linestyle="", marker=9, color="black")]
+
+
+def _mark(verdict: str) -> Line2D:
+    return entry(verdict, marker="o", color=COLORS.get(verdict, _OTHER))
+
+
+def _draw_unit(axes: Axes, data: pd.DataFrame, unit: str) -> None:
+    labels = _labels(data)
+    # Each measurement is as high as its label.
+    lines = np.array([label.count("\n") + 1 for label in labels], float)
+    heights = lines.cumsum() - lines / 2
+    axes.set_ylim(max(lines.sum(), 1) + 0.2, -0.2)
+    axes.set_yticks(heights, labels)
+    axes.set_xlabel(_UNITS.get(unit, unit))
+    numbers = data[["value", "low", "high", "bound"]].to_numpy(float)
+    if unit == "factor":
+        log_axes(axes, x=log_limits(numbers))
+        axes.axvline(1, color=_OTHER, linewidth=0.8, zorder=1)
+    else:
+        if unit == "share":
+            axes.xaxis.set_major_formatter(PercentFormatter(1))
+        finite = numbers[np.isfinite(numbers)]
+        low, high = min(finite.min(initial=0), 0), max(finite.max(initial=0), 0)
+        margin = 0.05 * (high - low or 1)
+        axes.set_xlim(low - margin, high + margin)
+        axes.axvline(0, color=_OTHER, linewidth=0.8, zorder=1)
+    left, right = axes.get_xlim()
+    for row, y in zip(data.itertuples(), heights, strict=True):
+        color = COLORS.get(row.verdict, _OTHER)
+        if not np.isnan(row.low):
+            axes.hlines(y, *np.clip([row.low, row.high], left, right), color=color, linewidth=1.4)
+        face = color if row.role == "primary" else "white"
+        value = np.clip(row.value, left, right)
+        axes.plot(value, y, marker="o", color=color, markerfacecolor=face, clip_on=False, gid="value")
+        axes.plot(
+            row.bound, y, marker=_ARROWS[row.side], color="black", markersize=4, zorder=1.8, gid="bound"
+        )

@@ -1,0 +1,180 @@
+"""What stands for code changes with what the code computes, and with nothing else."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCORES = '''
+from effective_sparsity.pruning.{module} import by_score
+
+
+def mine(inputs: Inputs) -> Layers:
+    """Mine."""
+    return allocations.igq(by_score(inputs.weights))
+
+
+def theirs(inputs: Inputs) -> Layers:
+    return helped(inputs)
+
+
+HELP = 2
+
+
+def helped(inputs):
+    return HELP
+
+
+def made(power):
+    def scores(inputs):
+        return power
+
+    return scores
+
+
+PRUNERS["mine"] = Pruner(mine)
+PRUNERS["theirs"] = Pruner(theirs)
+PRUNERS["lambda"] = Pruner(lambda inputs: inputs.weights)
+PRUNERS["made"] = Pruner(made(3))
+PRUNERS["lazy"] = _saliency("snip")
+PRUNERS["fixed"] = Pruner(theirs, version=4)
+'''
+
+
+STEPS = {"claims": (), "figure": ("figures",), "report": ("report",), "costs": ()}
+
+
+class Library:
+    """A copy of the library to edit, with pruners of a user's in it."""
+
+    def __init__(self, root: Path, folder: Path):
+        self.folder = folder / "effective_sparsity"
+        shutil.copytree(root / "lib/effective_sparsity", self.folder)
+        self.scripts = shutil.copytree(root / "workflow_scripts", folder / "workflow_scripts")
+        self.edit("pruning/pruners.py", "", SCORES.format(module="orders"))
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace the text `old` in a file; add to its end if there is none."""
+        path = self.folder / name
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new) if old else text + new)
+
+    def evaluate(self, expression: str):
+        """A literal that the library computes."""
+        code = (
+            "from pathlib import Path\nfrom effective_sparsity.study import code, versions\n"
+            f"from effective_sparsity.pruning.pruners import PRUNERS\nprint({expression})"
+        )
+        command = [sys.executable, "-c", code]
+        environment = os.environ | {"PYTHONPATH": str(self.folder.parent)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return ast.literal_eval(done.stdout)
+
+    def pruners(self) -> dict[str, int | str]:
+        """What stands for the code of each pruner."""
+        return self.evaluate("{name: versions.of_rankings([name]) for name in PRUNERS}")
+
+    def steps(self, **packages: tuple) -> dict[str, str]:
+        """What stands for the code of each step: that of its script, and of packages."""
+        of_step = f"code.of_modules([Path({str(self.scripts)!r}, f'{{name}}.py')], packages)"
+        return self.evaluate(f"{{name: {of_step} for name, packages in {packages or STEPS}.items()}}")
+
+
+@pytest.fixture(scope="module")
+def original(root, tmp_path_factory) -> Library:
+    return Library(root, tmp_path_factory.mktemp("original"))
+
+
+@pytest.fixture(scope="module")
+def pruners_before(original) -> dict:
+    return original.pruners()
+
+
+@pytest.fixture(scope="module")
+def steps_before(original) -> dict:
+    return original.steps()
+
+
+@pytest.fixture
+def library(root, tmp_path) -> Library:
+    return Library(root, tmp_path)
+
+
+def changed(before: dict, after: dict) -> set[str]:
+    return {name for name in before if str(before[name]) != str(after[name])}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "pruners"),
+    [
+        ("pruning/pruners.py", '    """Mine."""\n', "    # Another remark.\n\n", set()),
+        ("pruning/pruners.py", "def mine(inputs: Inputs) -> Layers:", "def mine(inputs):", set()),
+        ("pruning/pruners.py", "igq(by_score(inputs", "igq(\n        by_score(inputs", set()),
+        ("pruning/pruners.py", "igq(by_score(inputs", "erk(by_score(inputs", {"mine"}),
+        ("pruning/pruners.py", "HELP = 2", "HELP = 3", {"theirs"}),
+        ("pruning/pruners.py", "inputs: inputs.weights)", "inputs: inputs.initial)", {"lambda"}),
+        ("pruning/pruners.py", "Pruner(made(3))", "Pruner(made(4))", {"made"}),
+        ("pruning/pruners.py", "        return power", "        return -power", {"made"}),
+        ("pruning/pruners.py", "theirs, version=4", "theirs, version=5", {"fixed"}),
+        ("pruning/allocations.py", "1 / rank - 1 / rank.size", "1 / rank", {"mine"}),
+        ("pruning/allocations.py", "sum(rank.shape) / rank", "-rank", set()),
+        ("pruning/orders.py", "best_first] = np.arange(1", "best_first] = np.arange(0", {"mine"}),
+        ("pruning/saliencies.py", "(weight * gradient)", "(weight + gradient)", {"lazy"}),
+        ("pruning/pruners.py", "SNIP_BATCHES = 300", "SNIP_BATCHES = 301", {"lazy"}),
+    ],
+)  # fmt: skip
+def test_an_edit_of_a_pruner_changes_that_pruner_alone(library, pruners_before, file, old, new, pruners):
+    library.edit(file, old, new)
+    assert changed(pruners_before, library.pruners()) == pruners
+
+
+def test_pruners_that_ship_have_a_version(pruners_before):
+    assert {name for name, version in pruners_before.items() if not isinstance(version, int)} == {
+        "mine", "theirs", "lambda", "made", "lazy",
+    }  # fmt: skip
+
+
+def test_versions_of_several_pruners_tell_which_is_whose(original, pruners_before):
+    assert original.evaluate("versions.of_rankings(['snip', 'synflow'])") == 2
+    both = original.evaluate("versions.of_rankings(['snip', 'mine'])")
+    assert both == pruners_before["mine"] | {"snip": 2}
+
+
+@pytest.mark.parametrize(
+    ("edited", "steps"),
+    [
+        ("figures/tables.py", {"claims", "figure", "report"}),
+        ("pruning/mean_field.py", {"figure"}),
+        ("claims/evidence.py", {"claims", "report"}),
+        ("report/page.html", {"report"}),
+        ("study/costs.py", {"costs"}),
+        ("study/tables.py", {"claims", "figure", "report", "costs"}),
+        ("storage.py", {"claims", "figure", "report", "costs"}),
+        ("study/plan.py", set()),
+    ],
+)
+def test_an_edit_makes_the_steps_again_that_import_it(library, steps_before, edited, steps):
+    library.edit(edited, "", "\n")
+    assert changed(steps_before, library.steps()) == steps
+
+
+def test_scripts_are_code_and_compiled_or_touched_files_are_not(library, steps_before):
+    compiled = library.folder / "figures/__pycache__/x.pyc"
+    compiled.parent.mkdir(exist_ok=True)
+    compiled.write_bytes(b"compiled")
+    (library.folder / "figures/tables.py").touch()
+    assert library.steps() == steps_before
+    script = library.scripts / "figure.py"
+    script.write_text(script.read_text() + "\n")
+    assert changed(steps_before, library.steps()) == {"figure"}
+
+
+def test_a_package_that_is_not_there_is_an_error(original):
+    with pytest.raises(subprocess.CalledProcessError) as error:
+        original.steps(figure=("figurs",))
+    assert "figurs: the library has no such package" in error.value.stderr
