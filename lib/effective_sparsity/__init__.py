@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from effective_sparsity.compaction import compact
     from effective_sparsity.connectivity import (
         Connectivity,
         compression_curve,
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Connectivity",
     "UserError",
+    "compact",
     "compression_curve",
     "effective_masks",
     "effective_scores",
@@ -29,7 +31,7 @@ def __getattr__(name: str) -> object:
     """A public name, imported at its first use, because importing torch takes seconds."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "errors" if name == "UserError" else "connectivity"
+    home = {"UserError": "errors", "compact": "compaction"}.get(name, "connectivity")
     return getattr(import_module(f"{__name__}.{home}"), name)
 
 

@@ -1,4 +1,4 @@
-"""The command line: effective-sparsity measure, effective-sparsity prune."""
+"""The command line: effective-sparsity measure, prune, compact."""
 
 import argparse
 import re
@@ -67,7 +67,23 @@ def _parser() -> argparse.ArgumentParser:
         "--output", type=Path, required=True, help="safetensors file to write the pruned checkpoint to"
     )
 
-    for command in (measure, prune):
+    compact = commands.add_parser(
+        "compact", help="remove what is dead: a smaller model that computes the same"
+    )
+    compact.set_defaults(command=_compact, written=("output", "onnx"))
+    compact.add_argument(
+        "--masks", type=Path, help="safetensors file of masks; default: the weights that are not zero"
+    )
+    compact.add_argument(
+        "--constants",
+        choices=("fold", "keep", "train"),
+        default="fold",
+        help="of units that biases alone feed: into biases or bias maps; into biases only; kept for training",
+    )
+    compact.add_argument("--output", type=Path, required=True, help="torch.export file (.pt2) to write")
+    compact.add_argument("--onnx", type=Path, help="also write the model to this ONNX file")
+
+    for command in (measure, prune, compact):
         command.add_argument("model", help=_TARGET)
         command.add_argument("--checkpoint", type=Path, help=_CHECKPOINT)
         inputs = command.add_mutually_exclusive_group(required=True)
@@ -82,6 +98,12 @@ def _inputs(options: argparse.Namespace):
     from effective_sparsity.command_line.loading import read_state
 
     return read_state(options.inputs) if options.inputs else options.input_shape
+
+
+def _masks(options: argparse.Namespace):
+    from effective_sparsity.command_line.loading import read_state
+
+    return read_state(options.masks) if options.masks else None
 
 
 def _shape(text: str) -> tuple[int, ...]:
@@ -113,12 +135,11 @@ def _check_paths(options: argparse.Namespace) -> None:
 
 
 def _measure(options: argparse.Namespace) -> None:
-    from effective_sparsity.command_line.loading import load_model, read_state
+    from effective_sparsity.command_line.loading import load_model
     from effective_sparsity.connectivity import sparsity_report
 
     model = load_model(options.model, options.checkpoint)
-    masks = read_state(options.masks) if options.masks else None
-    table = sparsity_report(model, _inputs(options), masks)
+    table = sparsity_report(model, _inputs(options), _masks(options))
     if options.csv:
         with replacing(options.csv) as temporary:
             table.to_csv(temporary, index=False)
@@ -130,6 +151,13 @@ def _measure(options: argparse.Namespace) -> None:
 
         draw_curve(model, _inputs(options), table.iloc[-1], options.curve)
     _print(table)
+
+
+def _compact(options: argparse.Namespace) -> None:
+    from effective_sparsity.command_line.loading import load_model
+    from effective_sparsity.compaction.command import run
+
+    run(options, load_model(options.model, options.checkpoint), _inputs(options), _masks(options))
 
 
 def _prune(options: argparse.Namespace) -> None:

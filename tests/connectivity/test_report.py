@@ -33,6 +33,33 @@ def test_report_counts_each_layer_and_the_total():
     assert table["effective_flops"].tolist() == [2 * 9 * 4, 2 * 4, 2 * 9 * 4 + 2 * 4]
 
 
+def test_report_counts_live_units_and_what_compaction_leaves():
+    first = torch.ones(2, 1, 3, 3, dtype=torch.bool)
+    first[1] = False
+    table = es.sparsity_report(network(), (1, 4, 4), {"0.weight": first}).set_index("layer")
+    assert table["live_inputs"].tolist() == [1, 4, 5]
+    assert table["live_outputs"].tolist() == [1, 2, 3]
+    assert table["parameters"].tolist() == [18 + 2, 16 + 2, 20 + 18 + 4]
+    assert table["compact_parameters"].tolist() == [9 + 1, 8 + 2, 10 + 10 + 2]
+    assert table["compact_flops"].tolist() == [2 * 9 * 4, 2 * 8, 2 * 9 * 4 + 2 * 8]
+    assert table["bytes"]["total"] == 4 * (42 + 4) + 8  # with running statistics, and the count of batches
+    assert table["compact_bytes"]["total"] == 4 * (22 + 2) + 8
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "mask", "live"),
+    [
+        (nn.Conv1d(4, 2, 1, groups=2), (4, 3), [[1, 0], [1, 1]], (3, 2)),
+        (nn.ConvTranspose1d(4, 4, 1, groups=2), (4, 3), [[1, 0], [0, 0], [1, 1], [0, 0]], (2, 3)),
+        (nn.Linear(3, 2), (3,), [[1, 0, 0], [0, 0, 0]], (1, 1)),
+    ],
+)
+def test_live_units_of_each_kind_of_layer(layer, shape, mask, live):
+    mask = torch.tensor(mask, dtype=torch.bool).view(layer.weight.shape)
+    row = es.sparsity_report(layer, shape, {"weight": mask}).iloc[0]
+    assert (row["live_inputs"], row["live_outputs"]) == live
+
+
 def test_disconnected_network_has_infinite_effective_compression():
     table = es.sparsity_report(network(), (1, 4, 4), {"4.weight": torch.zeros(2, 8, dtype=torch.bool)})
     assert np.isinf(table["effective_compression"]).all()

@@ -1,11 +1,14 @@
 """A table of sparsity, compression and cost per layer."""
 
+import warnings
 from collections.abc import Mapping
-from math import prod
-from typing import TYPE_CHECKING
+from math import nan, prod
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from effective_sparsity.connectivity import weighted
+from effective_sparsity.connectivity.graph import WeightedStep
 from effective_sparsity.connectivity.network import Connectivity
 from effective_sparsity.connectivity.tensors import as_array, masks_of
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
     from effective_sparsity.connectivity.tensors import Given
 
-_COUNTS = ("n_weights", "n_kept", "n_active", "flops", "direct_flops", "effective_flops")
+_COUNTS = ("n_weights", "n_kept", "n_active", "flops", "direct_flops", "effective_flops", "compact_flops")
 _COLUMNS = [
     "layer",
     "shape",
@@ -29,6 +32,13 @@ _COLUMNS = [
     "flops",
     "direct_flops",
     "effective_flops",
+    "live_inputs",
+    "live_outputs",
+    "parameters",
+    "compact_parameters",
+    "compact_flops",
+    "bytes",
+    "compact_bytes",
 ]
 
 
@@ -49,21 +59,32 @@ def sparsity_report(
         effective_compression (infinite where nothing is left), flops, direct_flops and effective_flops:
         floating point operations for one sample, two per multiplication with a weight, of all weights, of the
         kept and of the active ones. A weight of a convolution counts once per output position, padding
-        included. ``attrs["notes"]`` of the table lists, in sentences, weights that the input never meets and
-        operations that were assumed to conduct all, and for a collapsed network the layers that were emptied.
+        included. live_inputs and live_outputs are the units with an active weight on that side of the layer;
+        parameters, bytes, compact_parameters, compact_flops and compact_bytes count what the layer has, and
+        what `effective_sparsity.compact` leaves of it (NaN if the model cannot be compacted). In the total
+        they count the whole model, and bytes its buffers too. ``attrs["notes"]`` of the table lists, in
+        sentences, weights that the input never meets and operations that were assumed to conduct all, and for
+        a collapsed network the layers that were emptied.
 
     Raises:
         UserError: as for :func:`effective_sparsity.effective_masks`.
     """
     import pandas  # here, because most of those who need connectivity need no tables
 
+    from effective_sparsity.connectivity.models import unwrapped
+
     connectivity = Connectivity(model, inputs)
     masks = connectivity.masks() if masks is None else masks_of(masks)
     dense = {name: np.ones(shape, bool) for name, shape in connectivity.shapes.items()}
-    kept = dense | {name: as_array(mask) for name, mask in masks.items()}
+    canonical = connectivity._parameters.canonical
+    kept = dense | {canonical(name): as_array(mask) for name, mask in masks.items()}
     active = connectivity.effective_masks(kept)
     flops = [connectivity.flops(subnetwork) for subnetwork in (dense, kept, active)]
-    rows = [
+    live = live_units(connectivity, active)
+    pruned = not all(as_array(mask).all() for mask in active.values())
+    small = _compacted(model, inputs, masks) if pruned else unwrapped(model)
+    model = unwrapped(model)
+    rows: list[dict[str, Any]] = [
         {
             "layer": name,
             "shape": shape,
@@ -73,13 +94,20 @@ def sparsity_report(
             "flops": flops[0][name],
             "direct_flops": flops[1][name],
             "effective_flops": flops[2][name],
+            "compact_flops": flops[0][name] / prod(shape) * _n_elements(small, name),
+            "live_inputs": live[name][0],
+            "live_outputs": live[name][1],
+            **_sizes(_layer(model, name), ""),
+            **_sizes(_layer(small, name), "compact_"),
         }
         for name, shape in connectivity.shapes.items()
     ]
     total = {
         "layer": "total",
         "shape": (),
-        **{column: sum(row[column] for row in rows) for column in _COUNTS},
+        **{column: sum(row[column] for row in rows) for column in (*_COUNTS, "live_inputs", "live_outputs")},
+        **_sizes(model, ""),
+        **_sizes(small, "compact_"),
     }
     table = pandas.DataFrame([*rows, total])
     for kind, left in (("direct", "n_kept"), ("effective", "n_active")):
@@ -87,6 +115,72 @@ def sparsity_report(
         table[f"{kind}_compression"] = table["n_weights"] / table[left]
     table.attrs["notes"] = _notes(connectivity, rows)
     return table[_COLUMNS]
+
+
+def live_units(connectivity: Connectivity, active: "Mapping[str, Given]") -> dict[str, tuple[int, int]]:
+    """How many inputs and outputs of each weight have an active weight; the most, if it has several uses."""
+    found = dict.fromkeys(connectivity.shapes, (0, 0))
+    for step in connectivity._graph.weighted_steps:
+        name = step.weight.parameter
+        if name in found:
+            live = _live_sides(step, step.weight.of(as_array(active[name])))
+            found[name] = max(found[name][0], live[0]), max(found[name][1], live[1])
+    return found
+
+
+def _live_sides(step: WeightedStep, mask: np.ndarray) -> tuple[int, int]:
+    """Live inputs and live outputs of one use of a weight."""
+    operator = step.operator
+    if isinstance(operator, weighted.Lookup):
+        rows = mask.reshape(operator.rows, -1)
+        return int(rows.any(1).sum()), int(rows.any(0).sum())
+    if isinstance(operator, weighted.Convolution | weighted.TransposedConvolution):
+        rows = np.any(mask.reshape(operator.groups, -1, mask.shape[1], prod(mask.shape[2:])), axis=3)
+        units = int(rows.any(1).sum()), int(rows.any(2).sum())  # of the second dimension, of the first
+    else:
+        units = int(mask.any(-1).sum()), int(mask.any(-2).sum())  # of the rows, of the columns
+    if isinstance(operator, weighted.TransposedConvolution | weighted.WeightTimesActivation):
+        units = units[1], units[0]
+    return units
+
+
+def _compacted(model: "nn.Module", inputs, masks: "Mapping[str, Given]") -> "nn.Module | None":
+    """The compacted model; None if it cannot be compacted, for whatever reason: the rest of the table can."""
+    from effective_sparsity.compaction import compact
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that no path is left can be read off the table
+            return compact(model, masks, inputs)
+    except Exception:
+        return None
+
+
+def _layer(model: "nn.Module | None", parameter: str) -> "nn.Module | None":
+    """The layer of a parameter; an empty one if it is gone, None if there is no model."""
+    from torch import nn
+
+    try:
+        return model and model.get_submodule(parameter.rpartition(".")[0])
+    except AttributeError:
+        return nn.Identity()
+
+
+def _n_elements(model: "nn.Module | None", parameter: str) -> float:
+    weight = getattr(_layer(model, parameter), parameter.rpartition(".")[2], None)
+    return nan if model is None else 0 if weight is None else weight.numel()
+
+
+def _sizes(module: "nn.Module | None", prefix: str) -> dict[str, float]:
+    """Parameters, and bytes of all tensors."""
+    if module is None:
+        return {f"{prefix}parameters": nan, f"{prefix}bytes": nan}
+    parameters = list(module.parameters())
+    tensors = [*parameters, *module.buffers()]
+    return {
+        f"{prefix}parameters": sum(parameter.numel() for parameter in parameters),
+        f"{prefix}bytes": sum(tensor.nbytes for tensor in tensors),
+    }
 
 
 def _notes(connectivity: Connectivity, rows: list[dict]) -> list[str]:

@@ -9,6 +9,7 @@ What depends on the input has a shape and no values (it lies on PyTorch's meta d
 computes next to nothing. Constants keep their values: masks and indices are structure.
 """
 
+import itertools
 import sys
 import weakref
 from collections.abc import Callable, Collection
@@ -166,7 +167,7 @@ class _Traced(Tensor):
         self.tensor = tensor
         self.value = value
         self.recorder = recorder
-        recorder.alive.add(self)
+        recorder.alive[next(recorder.serials)] = self
 
     # PyTorch types both as methods of any tensor.
     __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
@@ -191,7 +192,8 @@ class _Recorder:
         self.conservative = conservative
         self.with_values = with_values
         self.interpret = interpret or self._interpret
-        self.alive: weakref.WeakSet[_Traced] = weakref.WeakSet()
+        self.alive: weakref.WeakValueDictionary[int, _Traced] = weakref.WeakValueDictionary()
+        self.serials = itertools.count()  # one run of a model overwrites in the order of the next
         self.assumed: set[str] = set()
 
     def sample(self, tensor: Tensor) -> Tensor:
@@ -230,7 +232,7 @@ class _Recorder:
         if not isinstance(target, _Traced):
             raise UserError("it writes into a constant in place")
         memory = target.tensor.untyped_storage()._cdata
-        for other in list(self.alive):
+        for other in list(self.alive.values()):
             if other is not target and other.tensor.untyped_storage()._cdata == memory:
                 other.value = self._overlay(other, target.tensor, value)
         target.value = value

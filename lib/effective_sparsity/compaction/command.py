@@ -1,0 +1,54 @@
+"""What `effective-sparsity compact` does with a model and its masks."""
+
+import argparse
+import warnings
+from collections.abc import Mapping
+
+import pandas
+import torch
+from torch import Tensor, nn
+
+from effective_sparsity.compaction.compacting import Compaction, compaction
+from effective_sparsity.compaction.onnx import save_onnx
+from effective_sparsity.compaction.samples import sample_shape
+from effective_sparsity.errors import UserError
+from effective_sparsity.storage import replacing
+
+
+def run(options: argparse.Namespace, model: nn.Module, inputs, masks: Mapping[str, Tensor] | None) -> None:
+    """Compacts the model, writes --output and --onnx, and prints what became of each layer."""
+    shape = sample_shape(inputs)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = compaction(model, masks, shape, options.constants)
+    if not (result.widths or result.masks) and not caught:
+        raise UserError(
+            f"{options.model} has no layer that can be narrowed; give a model that is built of layers of "
+            "torch.nn, as module:function"
+        )
+    small = result.model.eval()
+    like = next(
+        (tensor for tensor in small.state_dict().values() if tensor.is_floating_point()), torch.empty(0)
+    )
+    sample = torch.zeros((2, *shape), dtype=like.dtype)
+    program = torch.export.export(small, (sample,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
+    with replacing(options.output) as temporary, temporary.open("wb") as file:
+        torch.export.save(program, file)
+    if options.onnx:
+        save_onnx(small, shape, options.onnx, sparse=True)
+    _print(model, result)
+
+
+def _print(model: nn.Module, result: Compaction) -> None:
+    rows = [(width.layer, width.side, f"{width.kept} of {width.before}") for width in result.widths]
+    if rows:
+        print(pandas.DataFrame(rows, columns=["layer", "units", "kept"]).to_string(index=False))
+    for width in result.widths:
+        for reason, count in width.reasons.items():
+            print(f"{count} dead {width.side} of {width.layer} are kept: {reason}")
+    before, after = (sum(p.numel() for p in network.parameters()) for network in (model, result.model))
+    print(f"{before:,} parameters before, {after:,} after")
+    if result.replaced:
+        print(f"constant now: {', '.join(result.replaced)}")
+    if result.dropped:
+        print(f"not needed any more: {', '.join(result.dropped)}")

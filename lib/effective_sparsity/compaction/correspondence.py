@@ -1,0 +1,159 @@
+"""Whether a narrower network does, step by step, what the model does on the units that are kept.
+
+The forward() of a model may compute with widths: views to a fixed size, slices, constants made from a shape.
+So the narrowed model is traced as well, and its operations are held against those of the model: the same
+operations on the same operands, and elements that move to where their counterparts move.
+"""
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from effective_sparsity.compaction.movements import sources
+from effective_sparsity.compaction.narrowing import n_groups
+from effective_sparsity.compaction.plan import Plan
+from effective_sparsity.compaction.recording import Recorded, Recording
+from effective_sparsity.connectivity import operators, weighted
+from effective_sparsity.connectivity.graph import Step, WeightedStep
+
+_MOVEMENTS = (operators.Rearrangement, operators.Concatenation)
+_KERNELS = (weighted.Convolution, weighted.TransposedConvolution, weighted.ActivationTimesWeight)
+_SETTINGS = ("allowed", "dim", "dims", "keepdim", "linked", "rows", "steps", "target", "window")
+
+
+class Correspondence:
+    """Pairs the operations of a model with those of its narrowed copy.
+
+    Args:
+        plan: for the model.
+        narrow: a run of the copy.
+
+    Attributes:
+        difference: the first operation of the model without a counterpart; None if the networks correspond.
+    """
+
+    def __init__(self, plan: Plan, narrow: Recording):
+        self._plan, self._narrow = plan, narrow
+        # Of a value of the model -> of its counterpart; not for values that are constant now.
+        self._numbers = {value: value for value in narrow.graph.inputs}
+        self._sums: dict[int, int] = {}  # the result of a layer that got a bias map -> the sum of both
+        self._new_maps = {
+            name
+            for name, shift in plan.shifts.items()
+            if shift.ndim > 1 and not hasattr(plan.modules[name], "bias_map")
+        }
+        self.difference = self._first_difference()
+
+    def _first_difference(self) -> Recorded | None:
+        calls = [recorded for recorded in self._plan.recording.calls if self._plan.runs(recorded.module)]
+        others = [recorded for recorded in self._narrow.calls if self._is_counterpart(recorded)]
+        for recorded, other in zip(calls, others, strict=False):
+            if recorded.call.name != other.call.name:
+                return recorded
+            if not self._is_discarded(recorded) and not self._corresponds(recorded, other):
+                return recorded
+        if len(calls) > len(others):
+            return calls[len(others)]
+        same_end = self._mapped(self._plan.recording.graph.outputs) == self._narrow.graph.outputs
+        return None if len(calls) == len(others) and same_end else calls[-1]
+
+    def _is_counterpart(self, recorded: Recorded) -> bool:
+        """False for what was put in: constants, and bias maps, whose sum stands for the layer's result."""
+        name = recorded.module
+        if name in self._new_maps and recorded.call.name == "add":
+            self._sums[recorded.inputs[0]] = recorded.outputs[0]
+            return False
+        return self._plan.runs(name)
+
+    def _is_discarded(self, recorded: Recorded) -> bool:
+        return bool(recorded.outputs) and self._plan.discarded.issuperset(recorded.outputs)
+
+    def _corresponds(self, recorded: Recorded, other: Recorded) -> bool:
+        counterparts = iter(other.steps)
+        for step in recorded.steps:
+            inputs = self._mapped(step.inputs)
+            if not inputs:  # of constants alone: it has no counterpart
+                continue
+            counterpart = next(counterparts, None)
+            if counterpart is None or inputs != counterpart.inputs or not self._same_step(step, counterpart):
+                return False
+            result = counterpart.output
+            self._numbers[step.output] = self._sums.get(result, result)
+        if next(counterparts, None) is not None or self._mapped(recorded.inputs) != other.inputs:
+            return False
+        # What has become a constant is compared where it meets activations.
+        return not (other.inputs and other.outputs) or self._same_arguments(recorded, other)
+
+    def _mapped(self, values: Sequence[int]) -> tuple[int, ...]:
+        """The counterparts of values, without those that are constants now."""
+        return tuple(self._numbers[value] for value in values if value in self._numbers)
+
+    def _same_arguments(self, recorded: Recorded, other: Recorded) -> bool:
+        """Numbers, and constants that are not parameters of a layer that was narrowed."""
+        if any(isinstance(step.operator, _KERNELS) for step in recorded.steps):
+            return True  # their arguments are compared as settings of the operators, and so are sizes below
+        plan = self._plan
+        moves = any(isinstance(step.operator, _MOVEMENTS) for step in recorded.steps)
+        own = recorded.module in plan.propagation.unitwise or recorded.module in plan.kernel_layers
+        pairs = zip(recorded.call.leaves(), other.call.leaves(), strict=True)
+        for (argument, value), (counterpart, _) in pairs:
+            if isinstance(argument, Tensor):
+                varying = getattr(value, "varying", False)
+                if not varying and not own and not _equal(argument, counterpart):
+                    return False
+            elif not moves and argument != counterpart:
+                return False
+        return True
+
+    def _same_step(self, step: Step | WeightedStep, counterpart: Step | WeightedStep) -> bool:
+        operator, other = step.operator, counterpart.operator
+        if type(operator) is not type(other) or self._narrow.graph.shapes[counterpart.output] != self._shape(
+            step.output
+        ):
+            return False
+        if isinstance(operator, _MOVEMENTS):
+            return self._same_movement(step, counterpart)
+        if any(not np.array_equal(getattr(operator, name, 0), getattr(other, name, 0)) for name in _SETTINGS):
+            return False
+        kernel = self._plan.propagation.kernels.get((step.weight and step.weight.parameter) or "")
+        if kernel is not None:
+            inputs = self._plan.keeps(kernel.inputs)
+            return getattr(other, "groups", 1) == n_groups(inputs, kernel.groups)
+        return getattr(operator, "groups", 1) == getattr(other, "groups", 1)
+
+    def _same_movement(self, step: Step | WeightedStep, counterpart: Step | WeightedStep) -> bool:
+        """Whether each element of the narrow result comes from the counterpart of its source."""
+        before, after = [], []
+        start = 1
+        for value in step.inputs:
+            marks = np.zeros(self._plan.recording.graph.shapes[value], np.int64)
+            if value in self._numbers:
+                shape = self._shape(value)
+                numbers = np.arange(start, start + prod(shape)).reshape(shape)
+                marks[self._kept(value)] = numbers
+                after.append(numbers)
+                start += numbers.size
+            before.append(marks)
+        moved = sources(step.operator, before)[self._kept(step.output)]
+        return np.array_equal(np.maximum(moved, 0), np.maximum(sources(counterpart.operator, after), 0))
+
+    def _kept(self, value: int) -> tuple[np.ndarray, ...]:
+        """An index of the elements of a value that are kept."""
+        shape, units = self._plan.recording.graph.shapes[value], self._plan.propagation.units[value]
+        kept = [np.arange(size) for size in shape]
+        if units is not None:
+            kept[units.dim] = np.flatnonzero(self._plan.keeps(units.ids))
+        return np.ix_(*kept)
+
+    def _shape(self, value: int) -> tuple[int, ...]:
+        shape, units = list(self._plan.recording.graph.shapes[value]), self._plan.propagation.units[value]
+        if units is not None:
+            shape[units.dim] = int(self._plan.keeps(units.ids).sum())
+        return tuple(shape)
+
+
+def _equal(constant: Tensor, other: object) -> bool:
+    return isinstance(other, Tensor) and constant.shape == other.shape and torch.equal(constant, other)
