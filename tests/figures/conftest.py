@@ -29,7 +29,9 @@ WHERE = {"study": "synthetic", "architecture": "lenet-300-100", "dataset": "mnis
 REDUCED = "4,000 MNIST training images, 2,000 of 96,000 steps"
 _MEASURED = ["claim", "role", "label", "unit", "value", "low", "high", "seeds", "side", "bound", "verdict"]
 MEASUREMENTS = [
-    WHERE | dict(zip(_MEASURED, row, strict=True)) | {"quantity": "", "missing": "", "reduced": REDUCED}
+    WHERE
+    | dict(zip(_MEASURED, row, strict=True))
+    | {"quantity": "what was measured", "missing": "", "reduced": REDUCED}
     for row in [
         (
             1,

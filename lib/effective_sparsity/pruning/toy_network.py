@@ -35,6 +35,7 @@ def toy_subnetworks(compression: float, seed: int) -> pd.DataFrame:
     """
     network = replace(
         NETWORKS["lenet-300-100"],
+        layers=(),
         builder=f"{__name__}:toy_network",
         input_shape=(1, 1, WIDTHS[0]),
         classes=WIDTHS[-1],
