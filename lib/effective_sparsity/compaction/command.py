@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from effective_sparsity.compaction.compacting import Compaction, compaction
+from effective_sparsity.compaction.layers import ConstantOutputs
 from effective_sparsity.compaction.onnx import save_onnx
 from effective_sparsity.compaction.samples import sample_shape
 from effective_sparsity.errors import UserError
@@ -18,10 +19,10 @@ from effective_sparsity.storage import replacing
 def run(options: argparse.Namespace, model: nn.Module, inputs, masks: Mapping[str, Tensor] | None) -> None:
     """Compacts the model, writes --output and --onnx, and prints what became of each layer."""
     shape = sample_shape(inputs)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that no path is left is printed below
         result = compaction(model, masks, shape, options.constants)
-    if not (result.widths or result.masks) and not caught:
+    if not result.widths and not isinstance(result.model, ConstantOutputs):
         raise UserError(
             f"{options.model} has no layer that can be narrowed; give a model that is built of layers of "
             "torch.nn, as module:function"
@@ -46,6 +47,8 @@ def _print(model: nn.Module, result: Compaction) -> None:
     for width in result.widths:
         for reason, count in width.reasons.items():
             print(f"{count} dead {width.side} of {width.layer} are kept: {reason}")
+    if isinstance(result.model, ConstantOutputs):
+        print("no path is left from the inputs to the outputs: the network is a constant")
     before, after = (sum(p.numel() for p in network.parameters()) for network in (model, result.model))
     print(f"{before:,} parameters before, {after:,} after")
     if result.replaced:

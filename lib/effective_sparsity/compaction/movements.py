@@ -6,6 +6,7 @@ import numpy as np
 
 from effective_sparsity.compaction.classes import Classes
 from effective_sparsity.connectivity.operators import Concatenation, Operator, Rearrangement
+from effective_sparsity.connectivity.weighted import Weighted
 
 Shape = tuple[int, ...]
 Operand = tuple[Shape, int | None]  # shape, and the dimension of its units if it has any
@@ -13,7 +14,7 @@ Operand = tuple[Shape, int | None]  # shape, and the dimension of its units if i
 _NOTHING = -1  # in the place of a unit: the element was filled in by the operation
 
 
-def sources(operator: Operator, elements: Sequence[np.ndarray]) -> np.ndarray:
+def sources(operator: Operator | Weighted, elements: Sequence[np.ndarray]) -> np.ndarray:
     """What stands at each element of the result; -1 for elements that the operation filled in.
 
     Args:
@@ -35,7 +36,10 @@ def sources(operator: Operator, elements: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def follow(
-    operator: Operator, operands: Sequence[Operand], classes: Classes, ids: Sequence[np.ndarray | None]
+    operator: Operator | Weighted,
+    operands: Sequence[Operand],
+    classes: Classes,
+    ids: Sequence[np.ndarray | None],
 ) -> tuple[int, np.ndarray] | None:
     """The dimension of the units in the result, and the unit at each index of it.
 

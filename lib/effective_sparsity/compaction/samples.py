@@ -1,6 +1,5 @@
 """What compaction takes of the many ways to call a model, and of the many names of its weights."""
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,10 +18,10 @@ def sample_shape(inputs) -> tuple[int, ...]:
         UserError: there are several inputs, named ones, or one that holds no floating point numbers.
     """
     arguments = arguments_of(inputs, (), torch.float64)
-    (example, *others), named = arguments.args or (None,), arguments.kwargs
-    if others or named or not isinstance(example, Tensor | np.ndarray):
+    example = arguments.args[0] if len(arguments.args) == 1 and not arguments.kwargs else None
+    if not isinstance(example, Tensor):
         raise UserError("compaction takes models of one input; give its shape without the batch")
-    if not (isinstance(example, Tensor) and example.is_floating_point() and example.ndim):
+    if not (example.is_floating_point() and example.ndim):
         raise UserError("compaction takes models of floating point inputs; this input holds other values")
     return tuple(example.shape[1:])
 

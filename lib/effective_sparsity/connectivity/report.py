@@ -132,8 +132,8 @@ def _live_sides(step: WeightedStep, mask: np.ndarray) -> tuple[int, int]:
     """Live inputs and live outputs of one use of a weight."""
     operator = step.operator
     if isinstance(operator, weighted.Lookup):
-        rows = mask.reshape(operator.rows, -1)
-        return int(rows.any(1).sum()), int(rows.any(0).sum())
+        table = mask.reshape(operator.rows, -1)
+        return int(table.any(1).sum()), int(table.any(0).sum())
     if isinstance(operator, weighted.Convolution | weighted.TransposedConvolution):
         rows = np.any(mask.reshape(operator.groups, -1, mask.shape[1], prod(mask.shape[2:])), axis=3)
         units = int(rows.any(1).sum()), int(rows.any(2).sum())  # of the second dimension, of the first
