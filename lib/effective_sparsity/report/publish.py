@@ -4,6 +4,8 @@ import gzip
 import shutil
 from pathlib import Path
 
+import pandas as pd
+
 from effective_sparsity.claims.page import page as claims_page
 from effective_sparsity.figures.registry import FIGURES
 from effective_sparsity.figures.tables import reduced_text
@@ -12,6 +14,8 @@ from effective_sparsity.study.results import Results
 
 # Tables above this size, in bytes, are compressed.
 _COMPRESSED_ABOVE = 100_000
+# The largest table, from which no figure and no verdict follows, is published with so many digits.
+_LARGEST, _DIGITS = "history", 5
 
 
 def publish(folder: Path | str, target: Path | str) -> None:
@@ -37,8 +41,12 @@ def publish(folder: Path | str, target: Path | str) -> None:
 def _copy(path: Path, copy: Path) -> None:
     copy.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".csv" and path.stat().st_size > _COMPRESSED_ABOVE:
+        content = path.read_bytes()
+        if path.stem == _LARGEST:
+            table = pd.read_csv(path).to_csv(index=False, float_format=f"%.{_DIGITS}g", lineterminator="\n")
+            content = table.encode()
         # Without the time and the name of the file, which would make equal tables unequal files.
-        Path(f"{copy}.gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+        Path(f"{copy}.gz").write_bytes(gzip.compress(content, mtime=0))
     else:
         shutil.copyfile(path, copy)
 
