@@ -14,8 +14,8 @@ from effective_sparsity.study.results import Results
 
 # Tables above this size, in bytes, are compressed.
 _COMPRESSED_ABOVE = 100_000
-# The largest table, from which no figure and no verdict follows, is published with so many digits.
-_LARGEST, _DIGITS = "history", 5
+# The largest table, from which no figure and no verdict follows, is published with so many decimals.
+_LARGEST, _DECIMALS = "history", 4
 
 
 def publish(folder: Path | str, target: Path | str) -> None:
@@ -43,8 +43,8 @@ def _copy(path: Path, copy: Path) -> None:
     if path.suffix == ".csv" and path.stat().st_size > _COMPRESSED_ABOVE:
         content = path.read_bytes()
         if path.stem == _LARGEST:
-            table = pd.read_csv(path).to_csv(index=False, float_format=f"%.{_DIGITS}g", lineterminator="\n")
-            content = table.encode()
+            table = pd.read_csv(path).round(_DECIMALS)
+            content = table.to_csv(index=False, lineterminator="\n").encode()
         # Without the time and the name of the file, which would make equal tables unequal files.
         Path(f"{copy}.gz").write_bytes(gzip.compress(content, mtime=0))
     else:
