@@ -46,7 +46,7 @@ def test_the_readme_tells_the_verdicts():
     """Those of the study at full length, claim by claim, as they were found."""
     text = (REFERENCE.parents[1] / "README.md").read_text()
     told = re.findall(r"^\| (\d) \| (.+?) \| .+ \| \*\*(.+?)\*\* \|$", text, re.MULTILINE)
-    claims = Results(REFERENCE / "lenet-300-100").table("claims")
+    claims = Results(REFERENCE / "confirmation").table("claims")
     assert told == [(str(row.claim), row.statement, row.verdict) for row in claims.itertuples()]
 
 

@@ -189,7 +189,23 @@ def differences(results: Results, pruner: str, *others: str) -> list[str]:
     return lines
 
 
-TABLES: dict[str, Callable[..., list[str]]] = {f.__name__: f for f in (accuracies, parts, differences)}
+def shares(results: Results, *levels: str) -> list[str]:
+    """What each control explains of SNIP's lead over random-igq, in per cent: a row per control."""
+    data = pd.read_csv(results.folder / "figures/pixel_controls.csv")
+    data = data[data.quantity == "share_of_gap"].set_index(["pruner", "target_compression"])
+    lines = ["| | " + " | ".join(f"{float(level):,.0f}" for level in levels) + " |"]
+    lines.append("| --- |" + " --- |" * len(levels))
+    found = [level_near(data.reset_index(), float(level)) for level in levels]
+    for pruner in data.index.unique("pruner"):
+        rows = [100 * data.loc[(pruner, level), ["value", "low", "high"]] for level in found]
+        cells = [f"{row.value:.0f} ({row.low:.0f} to {row.high:.0f})" for row in rows]
+        lines.append(f"| {look(pruner).label} | {' | '.join(cells)} |")
+    return lines
+
+
+TABLES: dict[str, Callable[..., list[str]]] = {
+    f.__name__: f for f in (accuracies, parts, differences, shares)
+}
 
 
 def filled(text: str, reference: Path) -> str:
