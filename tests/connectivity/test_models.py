@@ -79,7 +79,17 @@ def test_a_sparsifier_of_torch_ao_is_read_before_and_after_its_masks_are_squashe
     table = es.sparsity_report(model, (20,)).set_index("layer")
     assert table["n_kept"].to_dict() == {"0.weight": 16, "2.weight": 16, "total": 32}
     sparsifier.squash_mask()
-    assert es.sparsity_report(model, (20,)).set_index("layer").equals(table)
+    # How the weights are stored has changed; what they are has not.
+    of_weights = [
+        "n_weights",
+        "n_kept",
+        "n_active",
+        "flops",
+        "effective_flops",
+        "live_inputs",
+        "live_outputs",
+    ]
+    assert es.sparsity_report(model, (20,)).set_index("layer")[of_weights].equals(table[of_weights])
 
 
 def test_scores_are_taken_under_the_name_of_the_layer_and_of_the_parameter_behind_it():

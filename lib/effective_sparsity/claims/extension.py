@@ -55,7 +55,7 @@ def _cost(tables: Tables) -> Part:
         "" if len(seconds) else "run times of pruning and retraining (costs)",
     )
     shortened = any("steps" in str(text) for text in tables["subnetworks"].reduced.unique())
-    if shortened and decide([part])[0].verdict != Verdict.CONFIRMED:
+    if shortened and not part.missing and decide([part])[0].verdict != Verdict.CONFIRMED:
         # Shortened training makes the share larger: it may confirm the claim, but not speak against it.
         return Part(part.label, part.quantity, part.unit, part.bound, part.values, "training of full length")
     return part

@@ -69,7 +69,7 @@ def _both_frames(rows: pd.DataFrame) -> pd.DataFrame:
     if not set(_FRAMES) <= set(table.columns.get_level_values(0)):
         return table.iloc[:0]
     shared = [seed for seed in table["direct"] if seed in table["effective"]]
-    return table[[(frame, seed) for frame in _FRAMES for seed in shared]]
+    return table[[(frame, seed) for frame in _FRAMES for seed in shared]] if shared else table.iloc[:0]
 
 
 def _missing(accuracy: pd.DataFrame) -> str:

@@ -63,6 +63,9 @@ def draw_page(
         if len(data):
             layout.execute(figure)  # once, not for each format in which the figure is saved
         figure.set_layout_engine("none")
+        # What was drawn before in the same process changes the last digits of a layout.
+        for axes in figure.axes:
+            axes.set_position(np.round(axes.get_position().bounds, 4).tolist())
     return figure
 
 
