@@ -256,6 +256,6 @@ class Plan:
         for share in self.shares(architecture):
             if seed in share.part.seeds:
                 for pruners in share.jobs:
-                    shared = "" if len(share.jobs) == 1 and ANY_PRUNER not in share.name else pruners[0]
+                    shared = pruners[0] if ANY_PRUNER in share.name else ""
                     jobs.setdefault(shared, []).append(share.name.format(pruner=pruners[0]))
         return jobs
