@@ -1,7 +1,7 @@
 """What a published folder holds; whole studies are published in tests/workflow."""
 
-import gzip
 import json
+import lzma
 import os
 
 import pandas as pd
@@ -35,9 +35,9 @@ def test_large_tables_are_compressed_to_the_same_bytes_by_every_process(tmp_path
     for process, name in enumerate(("one", "other")):
         monkeypatch.setattr(os, "getpid", lambda process=process: process)
         publish(tmp_path / "study", tmp_path / name)
-    one, other = (tmp_path / name / "tables/subnetworks.csv.gz" for name in ("one", "other"))
+    one, other = (tmp_path / name / "tables/subnetworks.csv.xz" for name in ("one", "other"))
     assert one.read_bytes() == other.read_bytes()
-    assert gzip.decompress(one.read_bytes()) == (tmp_path / "study/tables/subnetworks.csv").read_bytes()
+    assert lzma.decompress(one.read_bytes()) == (tmp_path / "study/tables/subnetworks.csv").read_bytes()
 
 
 def test_what_was_published_before_is_gone(tmp_path):

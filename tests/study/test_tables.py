@@ -1,7 +1,7 @@
 """Tables put together from the files of replicates."""
 
-import gzip
 import io
+import lzma
 
 import pandas as pd
 import pytest
@@ -151,12 +151,12 @@ def test_damaged_tables_are_noticed(damage, reason, tmp_path):
 
 def test_compressed_tables_are_checked_too(tmp_path):
     tables.write_table(LAYERS, tmp_path / "layers.csv")
-    compressed = gzip.compress((tmp_path / "layers.csv").read_bytes())
-    path = tmp_path / "layers.csv.gz"
+    compressed = lzma.compress((tmp_path / "layers.csv").read_bytes())
+    path = tmp_path / "layers.csv.xz"
     path.write_bytes(compressed)
     assert tables.read_table(path).equals(LAYERS)
     damaged = [compressed[:-20], b"plain text\n", compressed[:30] + b"????" + compressed[34:]]
-    for content in [*damaged, gzip.compress(b"layer\na\n")]:
+    for content in [*damaged, lzma.compress(b"layer\na\n")]:
         path.write_bytes(content)
         with pytest.raises(DamagedFileError):
             tables.read_table(path)

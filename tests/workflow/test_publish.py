@@ -36,7 +36,7 @@ def test_tables_are_published_whole(finished, published):
         pd.testing.assert_frame_equal(
             results.table(name), pd.read_csv(finished.results / f"tables/{name}.csv")
         )
-    assert any(path.suffix == ".gz" for path in results.tables.values())
+    assert any(path.suffix == ".xz" for path in results.tables.values())
     assert results.study == "tiny"
 
 

@@ -1,6 +1,6 @@
 """What of a study is small enough to publish: tables, figures, and a page that shows them."""
 
-import gzip
+import lzma
 import shutil
 from pathlib import Path
 
@@ -45,8 +45,7 @@ def _copy(path: Path, copy: Path) -> None:
         if path.stem == _LARGEST:
             table = pd.read_csv(path).round(_DECIMALS)
             content = table.to_csv(index=False, lineterminator="\n").encode()
-        # Without the time and the name of the file, which would make equal tables unequal files.
-        Path(f"{copy}.gz").write_bytes(gzip.compress(content, mtime=0))
+        Path(f"{copy}.xz").write_bytes(lzma.compress(content))
     else:
         shutil.copyfile(path, copy)
 

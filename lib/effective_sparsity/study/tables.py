@@ -1,8 +1,7 @@
 """The tables of a study: tidy, put together from the files of its replicates."""
 
-import gzip
 import io
-import zlib
+import lzma
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,9 +61,9 @@ def read_table(path: Path | str) -> pd.DataFrame:
     path = Path(path)
     content = path.read_bytes()
     try:
-        content = gzip.decompress(content) if path.suffix == ".gz" else content
+        content = lzma.decompress(content) if path.suffix == ".xz" else content
         table = pd.read_csv(io.BytesIO(content))
-    except (EOFError, ValueError, gzip.BadGzipFile, zlib.error) as error:
+    except (EOFError, ValueError, lzma.LZMAError) as error:
         raise DamagedFileError(path, error) from error
     if not content.endswith(b"\n"):
         raise DamagedFileError(path, "it is cut short")
