@@ -7,7 +7,7 @@ from torch import nn
 
 from effective_sparsity.connectivity.vectors import flatten
 from effective_sparsity.networks.prunable import kernels
-from effective_sparsity.pruning import saliencies
+from effective_sparsity.pruning import gradients, saliencies
 from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.pruning.ranking import Priorities
 
@@ -20,14 +20,14 @@ def logits_of(model, images, dataset):
 def samples_seen(monkeypatch) -> list:
     """What the pruner draws, recorded."""
     seen = []
-    real = saliencies._batches
+    real = gradients.batches
 
     def recorded(*arguments):
         for batch in real(*arguments):
             seen.append(batch)
             yield batch
 
-    monkeypatch.setattr(saliencies, "_batches", recorded)
+    monkeypatch.setattr(gradients, "batches", recorded)
     return seen
 
 
@@ -81,7 +81,7 @@ def test_snip_iterative_takes_a_fresh_batch_in_each_step(inputs, monkeypatch):
 
 def test_snip_iterative_averages_the_gradients_of_minibatches(inputs, monkeypatch):
     monkeypatch.setattr(saliencies, "SNIP_STEPS", 1)
-    monkeypatch.setattr(saliencies, "MINIBATCH", 40)
+    monkeypatch.setattr(gradients, "MINIBATCH", 40)
     seen = samples_seen(monkeypatch)
     order = saliencies.snip_iterative(inputs)
     assert [len(labels) for _, labels in seen] == [40, 40]  # of 100 samples, whole minibatches
@@ -98,13 +98,13 @@ def test_grasp_is_the_slope_of_half_the_squared_gradient_norm(inputs, minibatch,
     """d/dw of |g|^2 / 2 is H g, so the score is its slope with respect to a gate on each weight."""
     monkeypatch.setattr(saliencies, "MINIBATCH", minibatch)
     seen = []
-    real = saliencies._samples
+    real = saliencies.samples
 
     def recorded(*arguments):
         seen.append(real(*arguments))
         return seen[-1]
 
-    monkeypatch.setattr(saliencies, "_samples", recorded)
+    monkeypatch.setattr(saliencies, "samples", recorded)
     scores = saliencies.grasp(inputs)
     half = len(seen) // 2
     assert half == {128: 1, 40: 3}[minibatch]
