@@ -38,6 +38,7 @@ def inputs_of(architecture: str) -> Inputs:
         dataset=noise(network.input_shape),
         trained={name: state[name] * drift.normal(size=state[name].shape) for name in prunable},
         compression=100.0,
+        train=lambda masks: {name: state[name] * mask for name, mask in masks.items()},
     )
 
 

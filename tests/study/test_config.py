@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from effective_sparsity.errors import UserError
 from effective_sparsity.networks.registry import NETWORKS
-from effective_sparsity.pruning.pruners import PRUNERS
+from effective_sparsity.pruning.pruners import GROUPS, PRUNERS, SINCE_2021
 from effective_sparsity.study.config import ArchitectureConfig, read_config
 from effective_sparsity.study.include import with_included
 from effective_sparsity.study.plan import Plan
@@ -68,8 +68,8 @@ def test_the_curves_study_has_all_pruners_that_need_no_training(root):
     study = study_file(root, "studies/curves.yaml")
     assert part_of(study, "lenet-300-100").pruners == [
         name
-        for name, pruner in PRUNERS.items()
-        if not (pruner.needs_trained or pruner.convolutional_only or pruner.control)
+        for name in GROUPS["all"]
+        if not (PRUNERS[name].needs_trained or PRUNERS[name].convolutional_only)
     ]
     assert len(part_of(study, "lenet-5").pruners) == 11
     large = {name: set(part_of(study, name).pruners) for name in ("vgg-16", "vgg-19", "resnet-18")}
@@ -84,7 +84,9 @@ def test_pruners_are_the_paper_s_unless_all_are_asked_for():
     assert len(of_the_paper) == 15
     assert set(everything) - set(of_the_paper) == {"grasp", "random-smart-ratio"}
     of_lenet_300_100 = part_of(read_config(changed(pruners="all")), "lenet-300-100").pruners
-    assert not any(PRUNERS[name].control for name in of_lenet_300_100)
+    assert not any(PRUNERS[name].control or name in SINCE_2021 for name in of_lenet_300_100)
+    later = part_of(read_config(changed(pruners="since-2021")), "lenet-300-100").pruners
+    assert later == list(SINCE_2021)
 
 
 def test_only_leaves_the_other_architectures_out():
@@ -133,7 +135,7 @@ def test_ranges_have_the_paper_s_compressions():
         (changed(mirrors=["ftp://x"]), "config: mirrors.0: mirror 'ftp://x': not the URL of a folder"),
         (changed(seeds=[1, 1]), r"config: seeds: \[1, 1\] has duplicates"),
         (changed(pruners=["synfow"]), "config: pruners: unknown pruner 'synfow'; did you mean synflow?"),
-        (changed(pruners="snip"), "config: pruners: should be 'paper', 'all' or a list, not 'snip'"),
+        (changed(pruners="snip"), "pruners: should be 'paper', 'since-2021', 'all' or a list, not 'snip'"),
         (changed(compressions="ten"), "compressions: should be a list, or a mapping with .*, not 'ten'"),
         (changed(compressions=[]), r"config: compressions: \[\] is empty; give at least one"),
         (changed(train="never"), "config: train: should be true or false, not 'never'"),

@@ -5,6 +5,7 @@ From a pruner to its subnetworks:
 - `pruners`: the pruners by name; each scores all weights. A new one goes here.
 - `orders`, `allocations`: orders inside a layer, and layerwise quotas as scores;
 - `magnitude`, `saliencies`, `iterative`: scores of trained weights, scores from gradients, pruning in steps;
+- `phew`, `prospr`, `npb`, `imp`: pruners since 2021, each with its paper;
 - `controls`: questions about other pruners, asked of pixels;
 - `ranking`, `rank`: scores as one order of all weights, with direct and effective thresholds;
 - `ranking_file`, `rankings`: rankings on disk; those of a study, stored or made again;

@@ -1,6 +1,7 @@
 """The pruners of the study (no torch until one of them runs).
 
-A new pruner is a function from `Inputs` to scores, and an entry in `PRUNERS`; `PAPER` has those of the paper.
+A new pruner is a function from `Inputs` to scores, and an entry in `PRUNERS`; `PAPER` has those of the paper,
+`SINCE_2021` those that came after it.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import numpy as np
 from effective_sparsity.datasets.store import Dataset
 from effective_sparsity.errors import UserError
 from effective_sparsity.networks.registry import Network
+from effective_sparsity.networks.types import Masks
 from effective_sparsity.pruning import allocations, controls
 from effective_sparsity.pruning.magnitude import lamp, magnitude
 from effective_sparsity.pruning.orders import Layers, at_random, by_score, redistribute
@@ -29,6 +31,9 @@ MINIBATCH = 128
 SNIP_BATCHES = 300
 SNIP_STEPS = 300
 SYNFLOW_STEPS = 100
+# Of iterative magnitude pruning: compression after the last round, and rounds: ten divide the weights by ten.
+IMP_COMPRESSION = 10_000
+IMP_ROUNDS = 40
 
 
 _ABSENT: Any = None
@@ -49,6 +54,8 @@ class Inputs:
         connectivity: that of the network; None unless the pruner `needs_connectivity`.
         compression: the target; None unless the pruner is `iterative`.
         snip_loss: "cross-entropy" or "linear" (see `saliencies`).
+        train: from masks of the prunable weights to their values after training from `initial`; None unless
+            the pruner has `trainings`.
         device: where a pruner that `needs_data` runs the network: "cpu", "cuda" or "cuda:1".
     """
 
@@ -62,6 +69,7 @@ class Inputs:
     borrowed: Priorities = _ABSENT
     connectivity: "Connectivity" = _ABSENT
     compression: float = _ABSENT
+    train: Callable[[Masks], Layers] = _ABSENT
     snip_loss: str = "cross-entropy"
     device: str = "cpu"
 
@@ -112,6 +120,7 @@ class Pruner:
         convolutional_only: whether it is undefined for networks without convolutions.
         fully_connected_only: whether it is undefined for networks with convolutions.
         needs_loss: whether it depends on the loss that `snip_loss` chooses.
+        trainings: how many times it trains the network.
         control: whether it answers a question about other pruners, and so is never in a study unless named.
         version: stands for its code in the workflow, which ranks again when it changes. Raise it when an edit
             changes the scores. Without one, its module counts, and what that imports (`study.code`).
@@ -126,6 +135,7 @@ class Pruner:
     convolutional_only: bool = False
     fully_connected_only: bool = False
     needs_loss: bool = False
+    trainings: int = 0
     control: bool = False
     version: int | None = None
 
@@ -236,6 +246,15 @@ PAPER: dict[str, Pruner] = {
     ),
     "synflow": _saliency("synflow", iterative=True, version=2),
 }
+# Those that came after; in a study only if it names them, or all of them as "since-2021".
+SINCE_2021: dict[str, Pruner] = {
+    "phew": Pruner(Lazy("effective_sparsity.pruning.phew:phew"), version=1),
+    "prospr": Pruner(Lazy("effective_sparsity.pruning.prospr:prospr"), needs_data=True, version=1),
+    "npb": Pruner(Lazy("effective_sparsity.pruning.npb:npb"), iterative=True, version=1),
+    "imp": Pruner(
+        Lazy("effective_sparsity.pruning.imp:imp"), needs_data=True, trainings=IMP_ROUNDS, version=1
+    ),
+}
 PRUNERS: dict[str, Pruner] = PAPER | {
     "random-smart-ratio": Pruner(_random_with_smart_ratios, convolutional_only=True, version=2),
     "grasp": _saliency("grasp", needs_data=True, version=2),
@@ -244,4 +263,12 @@ PRUNERS: dict[str, Pruner] = PAPER | {
     "random-igq-varying-pixels": _control(controls.random_igq_varying_pixels, needs_data=True),
     "snip-permuted-pixels": _control(controls.snip_permuted_pixels, borrows="snip"),
     "snip-permuted-own-pixels": _control_by_active_pixels(controls.snip_permuted_own_pixels),
+    **SINCE_2021,
+}
+
+# What a study can call several pruners by. Controls, and those that came later, are not in "all".
+GROUPS: dict[str, list[str]] = {
+    "paper": list(PAPER),
+    "since-2021": list(SINCE_2021),
+    "all": [name for name in PRUNERS if not PRUNERS[name].control and name not in SINCE_2021],
 }

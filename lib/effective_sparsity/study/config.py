@@ -24,7 +24,7 @@ from effective_sparsity.datasets.fetch import RemoteFile, list_mirrors
 from effective_sparsity.datasets.registry import SOURCES, Source
 from effective_sparsity.errors import UserError
 from effective_sparsity.networks.registry import NETWORKS, Network
-from effective_sparsity.pruning.pruners import PAPER, PRUNERS
+from effective_sparsity.pruning.pruners import GROUPS, PRUNERS
 from effective_sparsity.pruning.ranking import Criterion
 from effective_sparsity.training.engines import ENGINES, engine_for
 from effective_sparsity.training.execution import Choice, Precision
@@ -127,8 +127,8 @@ class SeedRange(_Section):
 
 # How a study, an architecture or a part names its pruners, compressions and seeds.
 Pruners = Annotated[
-    Annotated[Literal["paper", "all"], Tag(_WORD)] | Annotated[list[str], Tag(_LIST)],
-    _either("'paper', 'all' or a list", words=["paper", "all"]),
+    Annotated[Literal["paper", "since-2021", "all"], Tag(_WORD)] | Annotated[list[str], Tag(_LIST)],
+    _either("'paper', 'since-2021', 'all' or a list", words=list(GROUPS)),
 ]
 Compressions = Annotated[
     Annotated[CompressionRange, Tag(_RANGE)] | Annotated[list[Compression], Tag(_LIST)],
@@ -182,6 +182,9 @@ class ArchitectureConfig(_Section):
 
     dataset: str = Field(description="name of a data set")
     steps: Positive | None = Field(None, description="optimizer steps; the paper's if not given")
+    steps_per_round: Positive | None = Field(
+        None, description="optimizer steps of each training inside a pruner; `steps` if not given"
+    )
     batch_size: Whole | None = Field(None, ge=2, description="samples in a batch; the paper's if not given")
     evaluate_every: Positive | None = Field(None, description="steps between rows of the history")
     pruners: Pruners | None = Field(None, description="instead of the study's")
@@ -333,8 +336,7 @@ class StudyConfig(_Section):
         elif own is not None:
             asked, key = own, f"architectures.{architecture}.pruners"
         if isinstance(asked, str):
-            named = PAPER if asked == "paper" else [name for name in PRUNERS if not PRUNERS[name].control]
-            return [name for name in named if not self._unsuitable(name, architecture)]
+            return [name for name in GROUPS[asked] if not self._unsuitable(name, architecture)]
         for pruner in asked:
             _known(pruner, PRUNERS, "pruner", key)
             if reason := self._unsuitable(pruner, architecture):
