@@ -119,6 +119,13 @@ def rank_settings(wildcards):
         settings["snip_loss"] = STUDY.snip_loss
     if pruner.iterative:
         settings["levels"] = PLAN.levels(wildcards.architecture, int(wildcards.seed), wildcards.pruner)
+    if pruner.trainings:
+        settings |= {
+            "recipe": asdict(PLAN.round_recipe(wildcards.architecture)),
+            "engine": PLAN.engine(wildcards.architecture).name,
+            "precision": PLAN.precision(wildcards.architecture),
+            "work": f"{ROOT}/.work/{wildcards.architecture}/seed-{wildcards.seed}/{wildcards.pruner}",
+        }
     return settings
 
 

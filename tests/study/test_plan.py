@@ -26,6 +26,26 @@ def test_recipes_are_the_paper_s_shortened_in_proportion():
     assert (full.steps, full.milestones) == (96_000, (25_000, 50_000, 75_000))
 
 
+def test_trainings_inside_a_pruner_may_be_shorter_and_are_evaluated_once():
+    settings = {"dataset": "mnist", "steps": 960, "evaluate_every": 10}
+    recipe = plan(architectures={"lenet-300-100": settings}).round_recipe("lenet-300-100")
+    assert (recipe.steps, recipe.milestones, recipe.evaluate_every) == (960, (250, 500, 750), 960)
+    short = plan(architectures={"lenet-300-100": settings | {"steps_per_round": 96}})
+    recipe = short.round_recipe("lenet-300-100")
+    assert (recipe.steps, recipe.milestones, recipe.evaluate_every) == (96, (25, 50, 75), 96)
+    assert short.recipe("lenet-300-100").steps == 960
+
+
+def test_a_pruner_that_trains_takes_its_trainings():
+    short, long = (
+        plan(architectures={"lenet-300-100": {"dataset": "mnist", "steps_per_round": steps}})
+        for steps in (9_600, 96_000)
+    )
+    of_short, of_long = (study.needs("rank", "lenet-300-100", "imp").seconds for study in (short, long))
+    assert of_long > 9 * of_short
+    assert of_long > 30 * long.needs("rank", "lenet-300-100", "snip").seconds
+
+
 def test_levels_are_shared_among_jobs():
     (part,) = plan().study.parts_of("lenet-300-100")
     shares = plan().shares("lenet-300-100")

@@ -113,6 +113,12 @@ class Plan:
             recipe = replace(recipe, evaluate_every=settings.evaluate_every)
         return recipe
 
+    def round_recipe(self, architecture: str) -> Recipe:
+        """The recipe of the trainings inside a pruner, whose accuracies nobody asks for."""
+        recipe = self.recipe(architecture)
+        recipe = recipe.scaled_to(self.study.architectures[architecture].steps_per_round or recipe.steps)
+        return replace(recipe, evaluate_every=recipe.steps)
+
     def engine(self, architecture: str) -> EngineInfo:
         """The training engine of a network."""
         return engine_for(NETWORKS[architecture], self.study.engine)
@@ -145,6 +151,7 @@ class Plan:
                 return estimate.training(1)
             case "rank":
                 network = self.study.network(architecture)
+                estimate = replace(estimate, recipe=self.round_recipe(architecture))
                 return estimate.ranking(PRUNERS[pruner], network, self._n_levels(architecture))
             case "subnetworks":
                 n_pruners = max(len(self.counted(architecture, s, pruner)) for s in self.seeds(architecture))

@@ -120,7 +120,12 @@ class Estimate:
         return self._needs(n_networks * self._test_pass * self._step, self._training_mb)
 
     def ranking(self, pruner: Pruner, network: Network, n_levels: int) -> Needs:
-        """Ranking once, or for an iterative pruner once for each level."""
+        """Ranking once, or for an iterative pruner once for each level.
+
+        The recipe is that of the trainings inside a pruner.
+        """
+        if pruner.trainings:
+            return self.training(pruner.trainings)
         removals, images = 1, 0
         if pruner.needs_data:
             batches = SNIP_STEPS if pruner.iterative else SNIP_BATCHES
