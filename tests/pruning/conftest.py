@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from effective_sparsity.datasets.store import Dataset
-from effective_sparsity.networks.registry import NETWORKS
+from effective_sparsity.networks.layers import fully_connected
+from effective_sparsity.networks.registry import NETWORKS, Network
 from effective_sparsity.networks.state import initial_state
 from effective_sparsity.pruning.pruners import Inputs
 
@@ -26,8 +27,7 @@ def noise(shape: tuple[int, int, int]) -> Dataset:
     )
 
 
-def inputs_of(architecture: str) -> Inputs:
-    network = NETWORKS[architecture]
+def inputs_of(network: Network) -> Inputs:
     state, prunable = initial_state(network, seed=0)
     drift = np.random.default_rng(1)
     return Inputs(
@@ -45,13 +45,22 @@ def inputs_of(architecture: str) -> Inputs:
 @pytest.fixture(scope="session")
 def inputs() -> Inputs:
     """Of LeNet-300-100."""
-    return inputs_of("lenet-300-100")
+    return inputs_of(NETWORKS["lenet-300-100"])
 
 
 @pytest.fixture(scope="session")
 def convolutional_inputs() -> Inputs:
     """Of LeNet-5."""
-    return inputs_of("lenet-5")
+    return inputs_of(NETWORKS["lenet-5"])
+
+
+@pytest.fixture(scope="session")
+def small_inputs() -> Inputs:
+    """Of a network 9-5-4-10, 105 weights."""
+    layers = fully_connected(5, 4)
+    return inputs_of(
+        Network(input_shape=(1, 3, 3), classes=10, recipe=None, snip_batch=20, layers=layers)
+    ).having(compression=3.0)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 from effective_sparsity.connectivity import Connectivity
 from effective_sparsity.connectivity.vectors import flatten
 from effective_sparsity.errors import UserError
-from effective_sparsity.pruning import controls, orders, saliencies
+from effective_sparsity.pruning import controls, gradients, npb, ntk_sap, orders, phew
 from effective_sparsity.pruning.orders import at_random
 from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.pruning.ranking import Priorities
@@ -185,7 +185,10 @@ def test_the_seed_decides(name, priorities_of):
 def test_no_two_random_streams_of_a_seed_are_the_same():
     streams = [
         orders._RANDOM_ORDER,
-        saliencies._SAMPLES,
+        gradients._SAMPLES,
+        ntk_sap._NOISE,
+        phew._WALKS,
+        npb._CHOICES,
         batches._ORDER,
         batches._AUGMENTATION,
         controls._RANDOM_PIXELS,

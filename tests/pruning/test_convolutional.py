@@ -14,7 +14,7 @@ from effective_sparsity.connectivity.curves import n_at_compression
 from effective_sparsity.connectivity.vectors import flatten
 from effective_sparsity.networks.registry import Network
 from effective_sparsity.networks.state import initial_state
-from effective_sparsity.pruning import saliencies
+from effective_sparsity.pruning import px, saliencies
 from effective_sparsity.pruning.pruners import PRUNERS, Inputs
 from effective_sparsity.pruning.subnetworks import subnetwork
 
@@ -29,9 +29,10 @@ def monkeypatch_module():
 
 @pytest.fixture(scope="module")
 def ranking_of(convolutional_inputs, monkeypatch_module):
-    """The ranking of a pruner by its name, made once; SNIP-iterative in fewer steps."""
+    """The ranking of a pruner by its name, made once; those that take long in fewer steps."""
     inputs = convolutional_inputs
     monkeypatch_module.setattr(saliencies, "SNIP_STEPS", 10)
+    monkeypatch_module.setattr(px, "STEPS", 10)
     connectivity = Connectivity(inputs.model(), inputs.network.input_shape)
 
     @cache

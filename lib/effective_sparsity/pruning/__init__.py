@@ -5,7 +5,8 @@ From a pruner to its subnetworks:
 - `pruners`: the pruners by name; each scores all weights. A new one goes here.
 - `orders`, `allocations`: orders inside a layer, and layerwise quotas as scores;
 - `magnitude`, `saliencies`, `iterative`: scores of trained weights, scores from gradients, pruning in steps;
-- `phew`, `prospr`, `npb`, `imp`: pruners since 2021, each with its paper;
+- `force`, `ntk_sap`, `px`, `phew`, `prospr`, `npb`, `imp`: pruners since 2021, each with its paper;
+- `gradients`, `models`: the loss on training samples, and models as pruners change them;
 - `controls`: questions about other pruners, asked of pixels;
 - `ranking`, `rank`: scores as one order of all weights, with direct and effective thresholds;
 - `ranking_file`, `rankings`: rankings on disk; those of a study, stored or made again;

@@ -1,4 +1,4 @@
-"""Pruning in many small steps, as one total order of the weights."""
+"""Pruning in many small steps, with and without weights that return."""
 
 from collections.abc import Callable
 
@@ -36,11 +36,7 @@ def removal_order(
     removed = left[:0]
     for step in range(1, n_steps + 1):
         scores = saliency(removed)[left]
-        if not np.isfinite(scores).all():
-            raise UserError(
-                f"pruning step {step} of {n_steps} to compression {compression:g}: saliencies are not finite "
-                f"numbers; the network over- or underflows even in float64"
-            )
+        _check(scores, step, n_steps, compression)
         n_left = n_at_compression(n_weights, compression ** (step / n_steps))
         least = _least(scores, len(left) - n_left)
         removed = left[least]
@@ -51,6 +47,41 @@ def removal_order(
         left, scores = left[stays], scores[stays]
     priority[left[_least(scores, len(left))]] = np.arange(n_weights - len(left) + 1, n_weights + 1)
     return priority
+
+
+def scores_with_return(
+    n_weights: int,
+    compression: float,
+    n_steps: int,
+    saliency: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Saliencies of the last of many steps, each of which chooses anew among all weights.
+
+    After step t of T the n_weights * compression^(-t / T) most salient weights are left; one that a step
+    removes may return in a later one (de Jorge et al. 2021, algorithm 1).
+
+    Args:
+        n_weights, compression, n_steps: as for `removal_order`.
+        saliency: from the indices of the weights that the step before has removed from the dense network
+            (none at first) to the saliency of each weight, (n_weights,); larger is kept longer.
+
+    Raises:
+        UserError: a saliency is not finite.
+    """
+    removed = np.arange(0)
+    for step in range(1, n_steps + 1):
+        scores = saliency(removed)
+        _check(scores, step, n_steps, compression)
+        removed = _least(scores, n_weights - n_at_compression(n_weights, compression ** (step / n_steps)))
+    return scores
+
+
+def _check(scores: np.ndarray, step: int, n_steps: int, compression: float) -> None:
+    if not np.isfinite(scores).all():
+        raise UserError(
+            f"pruning step {step} of {n_steps} to compression {compression:g}: saliencies are not finite "
+            f"numbers; the network over- or underflows even in float64"
+        )
 
 
 def _least(scores: np.ndarray, count: int) -> np.ndarray:

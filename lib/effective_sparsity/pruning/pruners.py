@@ -213,8 +213,12 @@ class Lazy:
         return getattr(import_module(module), function)(inputs)
 
 
+def _lazy(path: str, **facts) -> Pruner:
+    return Pruner(Lazy(f"effective_sparsity.pruning.{path}"), **facts)
+
+
 def _saliency(function: str, **facts) -> Pruner:
-    return Pruner(Lazy(f"effective_sparsity.pruning.saliencies:{function}"), **facts)
+    return _lazy(f"saliencies:{function}", **facts)
 
 
 def _control(scores: Callable[[Inputs], Layers], **facts) -> Pruner:
@@ -248,12 +252,14 @@ PAPER: dict[str, Pruner] = {
 }
 # Those that came after; in a study only if it names them, or all of them as "since-2021".
 SINCE_2021: dict[str, Pruner] = {
-    "phew": Pruner(Lazy("effective_sparsity.pruning.phew:phew"), version=1),
-    "prospr": Pruner(Lazy("effective_sparsity.pruning.prospr:prospr"), needs_data=True, version=1),
-    "npb": Pruner(Lazy("effective_sparsity.pruning.npb:npb"), iterative=True, version=1),
-    "imp": Pruner(
-        Lazy("effective_sparsity.pruning.imp:imp"), needs_data=True, trainings=IMP_ROUNDS, version=1
-    ),
+    "force": _lazy("force:force", needs_data=True, iterative=True, version=1),
+    "grasp-iterative": _lazy("force:grasp_iterative", needs_data=True, iterative=True, version=1),
+    "ntk-sap": _lazy("ntk_sap:ntk_sap", iterative=True, version=1),
+    "px": _lazy("px:px", needs_data=True, iterative=True, version=1),
+    "phew": _lazy("phew:phew", version=1),
+    "prospr": _lazy("prospr:prospr", needs_data=True, version=1),
+    "npb": _lazy("npb:npb", iterative=True, version=1),
+    "imp": _lazy("imp:imp", needs_data=True, trainings=IMP_ROUNDS, version=1),
 }
 PRUNERS: dict[str, Pruner] = PAPER | {
     "random-smart-ratio": Pruner(_random_with_smart_ratios, convolutional_only=True, version=2),
