@@ -41,10 +41,13 @@ def test_options_are_found_among_the_settings_of_a_study():
     assert Execution.of(study) == Execution(device="cpu", precision="tf32", compile=True)
 
 
-def test_nothing_is_automatic_on_a_cpu():
-    execution = Execution(precision="bfloat16")
-    assert not device.channels_last(execution, CPU)
-    assert device.compiled(len, execution, CPU) is len
+def test_nothing_is_compiled_unless_asked():
+    assert device.compiled(len, Execution(precision="bfloat16"), CPU) is len
+
+
+def test_a_cpu_gets_channels_last():
+    assert device.channels_last(Execution(), CPU)
+    assert not device.channels_last(Execution(channels_last=False), CPU)
 
 
 def test_a_gpu_gets_channels_last_where_its_kernels_use_them():

@@ -58,6 +58,8 @@ class Compaction:
         widths: of each layer that was looked at, in the order of execution.
         replaced: names of the layers whose result was constant, and became one.
         dropped: names of the layers whose results nothing needs any more.
+        places: name in the network's `state_dict` -> for each of its elements the flat index that it has in
+            the model's entry of this name. What compaction made anew has none.
     """
 
     model: nn.Module
@@ -65,6 +67,7 @@ class Compaction:
     widths: tuple[Width, ...]
     replaced: tuple[str, ...]
     dropped: tuple[str, ...]
+    places: dict[str, Tensor]
 
 
 def compact(
@@ -148,7 +151,7 @@ def compaction(
             "no path is left from the inputs to the outputs: the network is a constant", stacklevel=3
         )
     if not any(changes) and constants != "train":
-        return Compaction(ConstantOutputs(exact, masked, input_shape), {}, (), (), ())
+        return Compaction(ConstantOutputs(exact, masked, input_shape), {}, (), (), (), {})
     small = narrowed(masked, plan)
     return Compaction(
         small,
@@ -156,6 +159,7 @@ def compaction(
         _widths(plan),
         tuple(plan.constant_layers),
         tuple(sorted(plan.idle_layers)),
+        _places(exact, plan),
     )
 
 
@@ -208,6 +212,20 @@ def _narrow_masks(model: nn.Module, masks: Mapping[str, np.ndarray], plan: Plan)
             tensor = narrow_kernel(tensor, *sides, kernel.groups, isinstance(layer, TRANSPOSED))
         narrow[name] = tensor
     return narrow
+
+
+def _places(model: nn.Module, plan: Plan) -> dict[str, Tensor]:
+    """See `Compaction`: what narrowing leaves of a model whose entries are numbered."""
+    numbered, unshifted = copy.deepcopy(model), copy.copy(plan)
+    unshifted.shifts = {}
+    for entry in numbered.state_dict().values():
+        entry.copy_(torch.arange(entry.numel()).view(entry.shape))
+    state = numbered.state_dict()
+    return {
+        name: entry.long()
+        for name, entry in narrowed(numbered, unshifted).state_dict().items()
+        if name in state
+    }
 
 
 def _widths(plan: Plan) -> tuple[Width, ...]:

@@ -69,8 +69,8 @@ def autocast(execution: Execution, device: torch.device) -> torch.autocast:
 
 
 def channels_last(execution: Execution, device: torch.device) -> bool:
-    """Whether channels lie last; kernels in float32 proper gain nothing from it."""
-    return chosen(execution.channels_last, device.type == "cuda" and execution.precision != "float32")
+    """Whether channels lie last; a GPU's kernels in float32 proper gain nothing from it."""
+    return chosen(execution.channels_last, device.type == "cpu" or execution.precision != "float32")
 
 
 def compiled(forward: Callable, execution: Execution, device: torch.device) -> Callable:

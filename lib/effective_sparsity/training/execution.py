@@ -20,8 +20,8 @@ class Execution:
         precision: Of matrix products and convolutions in training. "float32" is float32 throughout; "tf32"
             lets a GPU round their factors to ten bits; "bfloat16" runs the network under autocast, with
             weights, gradients and the optimizer in float32. Evaluation is in float32 always.
-        channels_last: Whether images and kernels of convolutions lie with their channels last; "auto": on
-            CUDA, unless the precision is float32.
+        channels_last: Whether images and kernels of convolutions lie with their channels last; "auto":
+            always, but on CUDA in float32.
         compile: Whether the network is compiled by `torch.compile`, on CUDA with CUDA graphs.
         deterministic: Whether a GPU must give the same bits again, at the cost of speed. A CPU always does.
 
