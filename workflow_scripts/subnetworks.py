@@ -27,7 +27,10 @@ with job_log(snakemake.log[0]):
             itemgetter("level", "criterion", "target_compression"), wanted
         ):
             compressions[level] = compression
-            counts = layer_counts(subnetwork(rankings[level], criterion, compression))
+            pruned = subnetwork(rankings[level], criterion, compression)
+            counts = layer_counts(pruned)
+            if pruned:
+                counts["log10_paths"] = round(rankings.connectivity.log10_paths(pruned.active), 6)
             layers.append(identified(counts, **keys, criterion=criterion, target_compression=compression))
         curves += [
             identified(curve(rankings[level]), **keys, target_compression=compressions.get(level))

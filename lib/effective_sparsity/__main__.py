@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
-from effective_sparsity.errors import UserError
+from effective_sparsity.errors import UserError, exit_code
 from effective_sparsity.storage import replacing
 
 _TARGET = (
@@ -23,13 +23,12 @@ _CHECKPOINT = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns its exit code: 0, or 2 after an error that the user can mend."""
     options = _parser().parse_args(arguments)
-    try:
+
+    def command() -> None:
         _check_paths(options)
         options.command(options)
-    except (UserError, OSError) as error:
-        print(f"effective-sparsity: error: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return exit_code(command, prefix="effective-sparsity: ")
 
 
 def _parser() -> argparse.ArgumentParser:

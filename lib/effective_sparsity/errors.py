@@ -1,5 +1,7 @@
 """The errors for what a user can mend."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -31,3 +33,13 @@ class DamagedFileError(UserError):
 
     def __str__(self) -> str:
         return f"{self.finding}; delete it and {self.remake}"
+
+
+def exit_code(command: Callable[[], object], prefix: str = "") -> int:
+    """Runs a command: 0, or 2 after an error that the user can mend, which is printed behind `prefix`."""
+    try:
+        command()
+    except (UserError, OSError) as error:
+        print(f"{prefix}error: {error}", file=sys.stderr)
+        return 2
+    return 0

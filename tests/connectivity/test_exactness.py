@@ -6,6 +6,8 @@ over kept edges, and calls a weight active when a kept edge of it joins the two.
 with the library.
 """
 
+import math
+from functools import cache
 from itertools import product
 
 import hypothesis.strategies as st
@@ -48,6 +50,20 @@ class Wiring:
             if weight is not None and source in reached and target in reaching:
                 masks[weight[0]].flat[weight[1]] = True
         return masks
+
+    def n_paths(self, sources, targets, kept):
+        """Paths of kept edges from sources to targets, each followed to its end."""
+        following = {}
+        for source, target, weight in self.edges:
+            if weight is None or kept[weight[0]].flat[weight[1]]:
+                following.setdefault(source, []).append(target)
+        ends = set(map(int, targets.flat))
+
+        @cache
+        def onward(node):
+            return (node in ends) + sum(map(onward, following.get(node, ())))
+
+        return sum(onward(int(source)) for source in sources.flat)
 
 
 def _closure(start, arrows):
@@ -319,6 +335,21 @@ def brute_force(model, input_shape, scores):
         for name, active in wiring.active(sources, targets, kept).items():
             effective[name][active] = threshold
     return effective
+
+
+@SETTINGS
+@given(networks(), st.integers(0, 2**32 - 1), st.floats(0.1, 1))
+def test_the_number_of_paths_is_that_of_a_walk_along_each(network, seed, density):
+    model, shape = network
+    kept = {name: score < 100 * density for name, score in random_scores(model, seed, 100).items()}
+    wiring = Wiring()
+    sources = wiring.nodes(*shape)
+    targets = model.wire(wiring, sources, {parameter: name for name, parameter in model.named_parameters()})
+    n_paths = wiring.n_paths(sources, targets, kept)
+    connectivity = es.Connectivity(model, shape)
+    expected = math.log10(n_paths) if n_paths else -math.inf
+    assert connectivity.log10_paths(kept) == pytest.approx(expected, abs=1e-12)
+    assert connectivity.log10_paths(connectivity.effective_masks(kept)) == pytest.approx(expected, abs=1e-12)
 
 
 def random_scores(model, seed, levels):

@@ -1,6 +1,7 @@
 """Known cases by hand, real architectures, and what the interface promises."""
 
 import copy
+import math
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from torch.nn.utils import parametrizations, prune
 import effective_sparsity as es
 from effective_sparsity.connectivity import Connectivity
 from effective_sparsity.errors import UserError
+from effective_sparsity.networks.registry import NETWORKS
 
 
 def kept(model, **changes):
@@ -317,6 +319,26 @@ def test_masks_of_zeros_and_ones_are_masks(dtype):
 def test_masks_of_other_numbers_are_refused():
     with pytest.raises(UserError, match="'weight' holds numbers other than 0 and 1; give 1 or True where"):
         es.effective_masks(nn.Linear(2, 2), {"weight": torch.full((2, 2), 0.5)}, (2,))
+
+
+@pytest.mark.parametrize(
+    ("name", "n_paths"),
+    [
+        ("lenet-300-100", 784 * 300 * 100 * 10),
+        # Backwards from the 5 x 5 positions of the second pool: windows of 2 x 2, kernels of 5 x 5.
+        ("lenet-5", 5 * 5 * 16 * 4 * (6 * 25) * 4 * (3 * 25) * 120 * 84 * 10),
+    ],
+)
+def test_a_dense_network_has_the_paths_that_its_shape_tells(name, n_paths):
+    network = NETWORKS[name]
+    connectivity = es.Connectivity(network.build(), network.input_shape)
+    assert connectivity.log10_paths(connectivity.masks()) == pytest.approx(math.log10(n_paths), abs=1e-12)
+
+
+def test_more_paths_than_a_number_holds_are_refused():
+    model = nn.Sequential(*(nn.Linear(10, 10) for _ in range(310)))
+    with pytest.raises(UserError, match="more than 1e308 paths"):
+        es.Connectivity(model, (10,)).log10_paths({"0.weight": np.ones((10, 10), bool)})
 
 
 def test_flops_are_those_of_known_masks():

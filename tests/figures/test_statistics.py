@@ -3,8 +3,16 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from effective_sparsity.figures.statistics import half_width, jackknife, median_over_seeds, over_seeds
+from effective_sparsity.figures.statistics import (
+    half_width,
+    holm,
+    jackknife,
+    median_over_seeds,
+    over_seeds,
+    p_value,
+)
 
 
 def test_the_interval_of_three_values_uses_students_t():
@@ -36,3 +44,14 @@ def test_jackknife_of_a_mean_is_the_values_and_of_a_variance_is_unbiased():
     values = [1.0, 4.0, 9.0, 16.0]
     assert jackknife(np.mean, values) == pytest.approx(values)
     assert np.mean(jackknife(np.var, values)) == pytest.approx(np.var(values, ddof=1))
+
+
+def test_p_values_are_those_of_scipy():
+    values = pd.Series([0.3, 0.1, 0.5, -0.2])
+    assert p_value(values) == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
+    assert p_value(pd.Series([2.0, 2.0])) == 0
+
+
+def test_holm_divides_the_rate_by_the_tests_that_are_left_until_one_fails():
+    assert holm({"a": 0.04, "b": 0.01, "c": 0.02}) == pytest.approx({"b": 0.05 / 3, "c": 0.025, "a": 0.05})
+    assert holm({"a": 0.04, "b": 0.01, "c": 0.03}) == pytest.approx({"b": 0.05 / 3, "c": 0.025, "a": 0.025})

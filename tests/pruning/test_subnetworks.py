@@ -36,6 +36,7 @@ def test_live_units_are_those_that_an_active_weight_reads_or_feeds():
     kernels[1, 0, 2, 2] = kernels[3, 0, 0, 0] = kernels[3, 0, 1, 1] = True
     active = {"fc": linear, "conv": kernels}
     counts = layer_counts(Subnetwork({name: np.ones_like(mask) for name, mask in active.items()}, active))
+    assert counts.inactive_share.tolist() == [round(1 - 3 / 9, 6), round(1 - 3 / 72, 6)]
     assert counts.live_inputs.tolist() == [2, 1]
     assert counts.live_outputs.tolist() == [2, 2]
 

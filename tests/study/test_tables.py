@@ -24,13 +24,13 @@ net,0,mnist,short,snip,effective,6.0,,unreachable,0,,
 )
 LAYERS = pd.read_csv(
     io.StringIO("""\
-architecture,seed,pruner,criterion,target_compression,layer,n_weights,n_kept,n_active
-net,0,snip,direct,2.0,a,8,4,3
-net,0,snip,direct,2.0,b,4,2,1
-net,0,snip,direct,6.0,a,8,2,0
-net,0,snip,direct,6.0,b,4,0,0
-net,0,snip,effective,2.0,a,8,5,4
-net,0,snip,effective,2.0,b,4,3,2
+architecture,seed,pruner,criterion,target_compression,layer,n_weights,n_kept,n_active,log10_paths
+net,0,snip,direct,2.0,a,8,4,3,0.5
+net,0,snip,direct,2.0,b,4,2,1,0.5
+net,0,snip,direct,6.0,a,8,2,0,-inf
+net,0,snip,direct,6.0,b,4,0,0,-inf
+net,0,snip,effective,2.0,a,8,5,4,0.75
+net,0,snip,effective,2.0,b,4,3,2,0.75
 """)
 )
 
@@ -44,6 +44,7 @@ def test_subnetworks_are_counted_over_their_layers(subnetworks):
     row = subnetworks.loc["direct", 2]
     assert (row.n_weights, row.n_kept, row.n_active) == (12, 6, 4)
     assert (row.direct_compression, row.effective_compression) == (2, 3)
+    assert row.log10_paths == 0.5
     assert (row.status, row.test_accuracy) == ("ok", 0.8)
 
 
@@ -51,6 +52,7 @@ def test_a_network_without_an_active_weight_is_infinitely_compressed_and_disconn
     row = subnetworks.loc["direct", 6]
     assert row.status == "disconnected"
     assert row.effective_compression == float("inf")
+    assert row.log10_paths == -float("inf")
     assert row.test_accuracy == 0.1
 
 

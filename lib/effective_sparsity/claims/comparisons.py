@@ -16,10 +16,9 @@ from effective_sparsity.claims.selection import (
     SECONDARY,
     by_seed,
     lacking,
-    on_target,
     within,
 )
-from effective_sparsity.figures.tables import Tables
+from effective_sparsity.figures.tables import Tables, on_target
 
 # "As well as" means: worse by less than this, in percentage points of accuracy.
 MARGIN = 1.0

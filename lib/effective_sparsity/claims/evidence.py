@@ -11,10 +11,11 @@ from enum import StrEnum
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
-MIN_SEEDS = 3
-ERROR_RATE = 0.05
+from effective_sparsity.figures.statistics import ERROR_RATE, MIN_SEEDS, holm, p_value
+
 POWER = 0.9
 # More seeds than this are not worth counting.
 MANY_SEEDS = 1000
@@ -108,26 +109,13 @@ class Decision:
 def decide(parts: Sequence[Part]) -> list[Decision]:
     """Decide parts together: Holm's step-down procedure over their two-sided t tests."""
     p_values = {i: _p_value(part) for i, part in enumerate(parts) if not part.lacks}
-    levels = _holm(p_values)
-    return [_decision(part, levels.get(i, ERROR_RATE)) for i, part in enumerate(parts)]
-
-
-def _holm(p_values: dict[int, float]) -> dict[int, float]:
-    """The error rate at which each part is tested; from the first failure on, that of the failure."""
-    levels = {}
-    level, failed = ERROR_RATE, False
-    for rank, (i, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
-        level = level if failed else ERROR_RATE / (len(p_values) - rank)
-        failed = failed or p >= level
-        levels[i] = level
-    return levels
+    rates = holm(p_values)
+    return [_decision(part, rates.get(i, ERROR_RATE)) for i, part in enumerate(parts)]
 
 
 def _p_value(part: Part) -> float:
     """Two-sided p value of the mean being equal to the bound."""
-    values, bound = part.scaled(part.values), part.scaled([part.bound.value])[0]
-    effect, error = abs(values.mean() - bound), stats.sem(values)
-    return float(2 * stats.t.sf(effect / error, len(values) - 1)) if error else 0.0
+    return p_value(pd.Series(part.scaled(part.values) - part.scaled([part.bound.value])[0]))
 
 
 def _decision(part: Part, error_rate: float) -> Decision:

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from effective_sparsity.claims.evidence import Bound, Part, Verdict, decide
-from effective_sparsity.claims.selection import HIT, SECONDARY, direct, on_target
-from effective_sparsity.figures.tables import Tables
+from effective_sparsity.claims.selection import SECONDARY, direct
+from effective_sparsity.figures.tables import HIT, Tables, on_target
 
 HITS, COST = 0.95, 0.05
 _STAGES = ["subnetworks", "retrain"]

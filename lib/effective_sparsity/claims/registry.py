@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from effective_sparsity.claims import comparisons, discrepancy, extension, frames
 from effective_sparsity.claims.evidence import Part
-from effective_sparsity.claims.selection import HIT
-from effective_sparsity.figures.tables import Tables
+from effective_sparsity.figures.tables import HIT, Tables
 
 
 @dataclass(frozen=True)

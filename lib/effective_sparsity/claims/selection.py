@@ -25,8 +25,6 @@ PRIMARY = (95.0, 420.0)
 SECONDARY = (420.0, 1050.0)
 # A level stands for a compression that differs from it by no more than a tenth of a decade.
 _NEAR = 0.1
-# The part of a target compression by which a hit may miss it.
-HIT = 0.1
 
 
 def direct(subnetworks: pd.DataFrame) -> pd.DataFrame:
@@ -52,12 +50,6 @@ def level_near(subnetworks: pd.DataFrame, compression: float) -> float | None:
     if not len(levels) or distances.min() > _NEAR:
         return None
     return float(levels[distances.argmin()])
-
-
-def on_target(subnetworks: pd.DataFrame) -> pd.Series:
-    """Whether the effective compression of each row is within `HIT` of its target."""
-    miss = (subnetworks.effective_compression.astype(float) / subnetworks.target_compression - 1).abs()
-    return miss <= HIT
 
 
 def discrepancy(subnetworks: pd.DataFrame) -> pd.Series:

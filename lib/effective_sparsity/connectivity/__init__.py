@@ -16,9 +16,9 @@ From a model to its graph, with PyTorch:
 
 The graph and the paths through it, with NumPy alone:
 
-* `graph`: the steps of a network, and the pass forward and backward that finds the widest paths
-* `operators`, `weighted`: how widths pass through operations without and with a weight
-* `windows`, `semiring` (`kernels`): sliding windows, and matrix products in (max, min)
+* `graph`: the steps of a network, and the passes that find the widest paths, and count paths
+* `operators`, `weighted`: how these pass through operations without and with a weight
+* `windows`, `semiring` (`kernels`): sliding windows, and what is taken along and across paths
 * `repeats`: equal columns of a product, which are computed once
 * `orders`: scores of any dtype as integers in the same order
 * `files`: a graph in a file

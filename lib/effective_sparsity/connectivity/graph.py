@@ -8,6 +8,7 @@ import numpy as np
 
 from effective_sparsity.connectivity.operators import Operator
 from effective_sparsity.connectivity.orders import Order
+from effective_sparsity.connectivity.semiring import COUNTS, Semiring
 from effective_sparsity.connectivity.weighted import Weighted
 
 Keys = dict[str, np.ndarray]
@@ -145,32 +146,47 @@ class Graph:
                 outgoing[value] = np.maximum(outgoing[value], width) if value in outgoing else width
         return {name: np.minimum(key, carried[name], out=carried[name]) for name, key in keys.items()}
 
-    def _ends(self, order: Order, values: tuple[int, ...], live: Sequence[np.ndarray | None]) -> dict:
-        """Infinite widths where paths begin or end, none elsewhere."""
-        ends = {value: order.full(self.shapes[value], order.always) for value in values}
+    def n_paths(self, masks: Keys) -> float:
+        """The number of paths from elements of inputs to elements of outputs; infinite beyond 1e308.
+
+        Args:
+            masks: boolean, by parameter; weights without one are all there.
+        """
+        weights = {name: mask.astype(COUNTS.keys) for name, mask in masks.items()}
+        with np.errstate(over="ignore"):
+            numbers = self._forward(COUNTS, weights, ())
+            return float(sum(numbers[value].sum() for value in self.outputs))
+
+    def _ends(self, semiring: Semiring, values: tuple[int, ...], live: Sequence[np.ndarray | None]) -> dict:
+        """Paths where they begin or end, none elsewhere."""
+        ends = {value: semiring.full(self.shapes[value], semiring.always) for value in values}
         for value, mask in zip(values, live, strict=False):
             if mask is not None:
-                ends[value][~np.broadcast_to(mask, self.shapes[value])] = order.never
+                ends[value][~np.broadcast_to(mask, self.shapes[value])] = semiring.never
         return ends
 
-    def _forward(self, order: Order, keys: Keys, live: Sequence[np.ndarray | None]) -> dict[int, np.ndarray]:
-        """Widths of the values that enter an operation with weights."""
+    def _forward(
+        self, semiring: Semiring, keys: Keys, live: Sequence[np.ndarray | None]
+    ) -> dict[int, np.ndarray]:
+        """Widths of paths to the values that enter an operation with weights, and to the outputs."""
         last_use = {value: index for index, step in enumerate(self.steps) for value in step.inputs}
-        kept = {step.inputs[0] for step in self.weighted_steps}
-        widths = self._ends(order, self.inputs, live)
+        kept = {step.inputs[0] for step in self.weighted_steps} | set(self.outputs)
+        widths = self._ends(semiring, self.inputs, live)
         for index, step in enumerate(self.steps):
             inputs = [widths[value] for value in step.inputs]
             if isinstance(step, WeightedStep):
-                widths[step.output] = step.operator.forward(order, inputs[0], _weight(order, step, keys))
+                widths[step.output] = step.operator.forward(
+                    semiring, inputs[0], _weight(semiring, step, keys)
+                )
             else:
-                widths[step.output] = step.operator.forward(order, *inputs)
+                widths[step.output] = step.operator.forward(semiring, *inputs)
             for value in set(step.inputs):
                 if last_use[value] == index and value not in kept:
                     del widths[value]
         return widths
 
 
-def _weight(order: Order, step: WeightedStep, keys: Keys) -> np.ndarray:
+def _weight(semiring: Semiring, step: WeightedStep, keys: Keys) -> np.ndarray:
     if step.weight.parameter in keys:
         return step.weight.of(keys[step.weight.parameter])
-    return order.full(step.weight.shape, order.always)
+    return semiring.full(step.weight.shape, semiring.always)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from math import inf, isinf, log10
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,6 +175,29 @@ class Connectivity:
         keys = {names[name]: keys_of(score, order) for name, score in scores.items()}
         effective = self._graph.effective(order, keys, live)
         return {name: scores_of(effective[names[name]], order, score) for name, score in scores.items()}
+
+    def log10_paths(self, masks: "Mapping[str, Given]") -> float:
+        """The base-10 logarithm of the number of paths from the inputs to the outputs; -inf if there is none.
+
+        Paths lead from one element of an activation to the next: through a convolution at each of its
+        positions, through a pool of any kind by each element of a window, and from an input, never a bias.
+        These are the effective paths of Pham et al. (2023, "Towards Data-Agnostic Pruning at
+        Initialization"). Inactive weights lie on none, so masks with and without them have as many. The sum
+        is one of float64 without subtractions, good to twelve digits and more.
+
+        Args:
+            masks: as for :func:`effective_masks`; weights without one are all kept.
+
+        Raises:
+            UserError: as for :func:`effective_masks`, or there are more than 1e308 paths.
+        """
+        masks = masks_of(masks)
+        self.check(masks)
+        kept = {self._parameters.canonical(name): as_array(mask) for name, mask in masks.items()}
+        n_paths = self._graph.n_paths(kept)
+        if isinf(n_paths):
+            raise UserError("the network has more than 1e308 paths, which cannot be counted")
+        return log10(n_paths) if n_paths else -inf
 
     def flops(self, masks: "Mapping[str, Given]") -> dict[str, int]:
         """Floating point operations of the example with the weights of masks: two per weight and use.

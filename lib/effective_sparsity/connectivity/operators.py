@@ -1,8 +1,9 @@
-"""Operators without weights: how widths of paths pass through them, forward and backward.
+"""Operators without weights: how widths or numbers of paths pass through them, forward and backward.
 
 An array of widths has the shape of the activation that it belongs to. ``forward`` takes the widths of the
 inputs that depend on the network's input; ``backward`` takes the widest paths from the result to the
-network's output and gives the part of them that each of those inputs contributes to.
+network's output and gives the part of them that each of those inputs contributes to. In another semiring
+(`semiring.COUNTS`) the same passes count paths.
 
 Operators are plain data (numbers, tuples and arrays), so that a graph can be stored and read without PyTorch.
 """
@@ -14,8 +15,7 @@ from math import ceil, floor, prod
 
 import numpy as np
 
-from effective_sparsity.connectivity.orders import Order
-from effective_sparsity.connectivity.semiring import product
+from effective_sparsity.connectivity.semiring import Semiring
 from effective_sparsity.connectivity.windows import Window
 
 Shape = tuple[int, ...]
@@ -24,11 +24,11 @@ Shape = tuple[int, ...]
 class Operator:
     """One operation of the network, on activations alone."""
 
-    def forward(self, order: Order, *inputs: np.ndarray) -> np.ndarray:
+    def forward(self, semiring: Semiring, *inputs: np.ndarray) -> np.ndarray:
         """Width of the result."""
         raise NotImplementedError
 
-    def backward(self, order: Order, outgoing: np.ndarray) -> Sequence[np.ndarray]:
+    def backward(self, semiring: Semiring, outgoing: np.ndarray) -> Sequence[np.ndarray]:
         """Widths from each input to the network's output."""
         raise NotImplementedError
 
@@ -45,11 +45,11 @@ class Union(Operator):
     shapes: tuple[Shape, ...]
     result: Shape
 
-    def forward(self, order, *inputs):
-        return np.broadcast_to(reduce(np.maximum, inputs), self.result)
+    def forward(self, semiring, *inputs):
+        return np.broadcast_to(reduce(semiring.join, inputs), self.result)
 
-    def backward(self, order, outgoing):
-        return [_reduce_to(outgoing, shape) for shape in self.shapes]
+    def backward(self, semiring, outgoing):
+        return [_reduce_to(semiring, outgoing, shape) for shape in self.shapes]
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ class Reduction(Operator):
     dims: tuple[int, ...]
     keepdim: bool
 
-    def forward(self, order, x):
-        return _maximum(x, self.dims, self.keepdim)
+    def forward(self, semiring, x):
+        return semiring.joined(x, self.dims, self.keepdim)
 
-    def backward(self, order, outgoing):
+    def backward(self, semiring, outgoing):
         if not self.keepdim:
             outgoing = np.expand_dims(outgoing, self.dims)
         return [np.broadcast_to(outgoing, self.shape)]
@@ -100,26 +100,26 @@ class Rearrangement(Operator):
             return self.moved
         return self._viewed(np.arange(1, 1 + prod(self.shapes[0]))).reshape(-1)
 
-    def forward(self, order, *inputs):
+    def forward(self, semiring, *inputs):
         if self.view is not None:
             return self._viewed(inputs[0])
         elements = [x.reshape(-1) for x in inputs]
         if self.moved is not None:
-            elements = [np.concatenate([order.full((1,), order.never), *elements])[self.moved]]
+            elements = [np.concatenate([semiring.full((1,), semiring.never), *elements])[self.moved]]
         joined = elements[0] if len(elements) == 1 else np.concatenate(elements)
         return joined.reshape(self.result)
 
-    def backward(self, order, outgoing):
+    def backward(self, semiring, outgoing):
         if self.view is not None and (apart := self._apart()) is not None:
-            widest = order.full(self.shapes[0], order.never)
-            self._viewed(widest)[apart] = outgoing.max(self._repeated(), keepdims=True)
+            widest = semiring.full(self.shapes[0], semiring.never)
+            self._viewed(widest)[apart] = semiring.joined(outgoing, self._repeated(), keepdims=True)
             return [widest]
         ends = np.cumsum([prod(shape) for shape in self.shapes])
         elements = outgoing.reshape(-1)
         origin = self.origin
         if origin is not None:
-            widest = order.full((1 + ends[-1],), order.never)
-            np.maximum.at(widest, origin, elements)
+            widest = semiring.full((1 + ends[-1],), semiring.never)
+            semiring.join.at(widest, origin, elements)
             elements = widest[1:]
         parts = np.split(elements, ends[:-1])
         return [part.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True)]
@@ -168,15 +168,15 @@ class Concatenation(Operator):
     constant: tuple[bool, ...]
     dim: int
 
-    def forward(self, order, *inputs):
+    def forward(self, semiring, *inputs):
         remaining = iter(inputs)
         parts = [
-            order.full(shape, order.never) if constant else next(remaining)
+            semiring.full(shape, semiring.never) if constant else next(remaining)
             for shape, constant in zip(self.shapes, self.constant, strict=True)
         ]
         return np.concatenate(parts, self.dim)
 
-    def backward(self, order, outgoing):
+    def backward(self, semiring, outgoing):
         ends = np.cumsum([shape[self.dim] for shape in self.shapes])
         parts = np.split(outgoing, ends[:-1], self.dim)
         return [part for part, constant in zip(parts, self.constant, strict=True) if not constant]
@@ -194,12 +194,12 @@ class Pooling(Operator):
     shape: Shape
     window: Window
 
-    def forward(self, order, x):
-        pooled = self.window.pool(self._with_channels(x), order)
+    def forward(self, semiring, x):
+        pooled = self.window.pool(self._with_channels(x), semiring)
         return pooled.reshape(*self.shape[: -len(self.window.size)], *self.window.steps)
 
-    def backward(self, order, outgoing):
-        return [self.window.unpool(self._with_channels(outgoing), order).reshape(self.shape)]
+    def backward(self, semiring, outgoing):
+        return [self.window.unpool(self._with_channels(outgoing), semiring).reshape(self.shape)]
 
     def _with_channels(self, x: np.ndarray) -> np.ndarray:
         """(items, channels, *positions), whatever comes before the positions."""
@@ -218,19 +218,19 @@ class AdaptivePooling(Operator):
     shape: Shape
     steps: tuple[int, ...]
 
-    def forward(self, order, x):
+    def forward(self, semiring, x):
         for dim, spans in self._spans():
-            parts = [_maximum(x[_along(dim, start, end)], (dim,), keepdim=True) for start, end in spans]
+            parts = [semiring.joined(x[_along(dim, start, end)], dim, keepdims=True) for start, end in spans]
             x = np.concatenate(parts, dim)
         return x
 
-    def backward(self, order, outgoing):
+    def backward(self, semiring, outgoing):
         for dim, spans in self._spans():
             shape = (*outgoing.shape[:dim], self.shape[dim], *outgoing.shape[dim + 1 :])
-            widest = order.full(shape, order.never)
+            widest = semiring.full(shape, semiring.never)
             for step, (start, end) in enumerate(spans):
                 seen = widest[_along(dim, start, end)]
-                np.maximum(seen, outgoing[_along(dim, step, step + 1)], out=seen)
+                semiring.join(seen, outgoing[_along(dim, step, step + 1)], out=seen)
             outgoing = widest
         return [outgoing]
 
@@ -262,11 +262,11 @@ class Accumulation(Operator):
     def _adjoint(self) -> Rearrangement:
         return Rearrangement((self.result,), self.shape, self.target)
 
-    def forward(self, order, x):
-        return self._adjoint.backward(order, x)[0]
+    def forward(self, semiring, x):
+        return self._adjoint.backward(semiring, x)[0]
 
-    def backward(self, order, outgoing):
-        return [self._adjoint.forward(order, outgoing)]
+    def backward(self, semiring, outgoing):
+        return [self._adjoint.forward(semiring, outgoing)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -283,20 +283,20 @@ class Links(Operator):
     dim: int
     linked: np.ndarray
 
-    def forward(self, order, x):
-        return self._widest(order, x, self.linked)
+    def forward(self, semiring, x):
+        return self._widest(semiring, x, self.linked)
 
-    def backward(self, order, outgoing):
-        return [self._widest(order, outgoing, self.linked.T)]
+    def backward(self, semiring, outgoing):
+        return [self._widest(semiring, outgoing, self.linked.T)]
 
-    def _widest(self, order: Order, x: np.ndarray, linked: np.ndarray) -> np.ndarray:
+    def _widest(self, semiring: Semiring, x: np.ndarray, linked: np.ndarray) -> np.ndarray:
         x = np.moveaxis(x, self.dim, 0)
-        widest = order.full((len(linked), *x.shape[1:]), order.never)
+        widest = semiring.full((len(linked), *x.shape[1:]), semiring.never)
         sources = np.argsort(~linked, axis=1, kind="stable")  # those that are linked come first
         counts = linked.sum(1)
         for i in range(counts.max(initial=0)):
             results = np.flatnonzero(counts > i)
-            widest[results] = np.maximum(widest[results], x[sources[results, i]])
+            widest[results] = semiring.join(widest[results], x[sources[results, i]])
         return np.moveaxis(widest, 0, self.dim)
 
 
@@ -311,12 +311,12 @@ class ActivationProduct(Operator):
     left: Shape
     right: Shape
 
-    def forward(self, order, a, b):
-        return np.maximum(a.max(-1, keepdims=True), b.max(-2, keepdims=True))
+    def forward(self, semiring, a, b):
+        return semiring.join(semiring.joined(a, -1, keepdims=True), semiring.joined(b, -2, keepdims=True))
 
-    def backward(self, order, outgoing):
-        rows = np.broadcast_to(outgoing.max(-1, keepdims=True), self.left)
-        columns = np.broadcast_to(outgoing.max(-2, keepdims=True), self.right)
+    def backward(self, semiring, outgoing):
+        rows = np.broadcast_to(semiring.joined(outgoing, -1, keepdims=True), self.left)
+        columns = np.broadcast_to(semiring.joined(outgoing, -2, keepdims=True), self.right)
         return [rows, columns]
 
 
@@ -332,30 +332,26 @@ class Attention(Operator):
     shape: Shape
     allowed: np.ndarray
 
-    def forward(self, order, x):
-        gathered = product(self._edges(order), _as_stack(x))
+    def forward(self, semiring, x):
+        gathered = semiring.product(self._edges(semiring), _as_stack(x))
         return gathered.reshape(*self.shape[:-2], self.allowed.shape[-2], self.shape[-1])
 
-    def backward(self, order, outgoing):
-        return [product(self._edges(order).mT, _as_stack(outgoing)).reshape(self.shape)]
+    def backward(self, semiring, outgoing):
+        return [semiring.product(self._edges(semiring).mT, _as_stack(outgoing)).reshape(self.shape)]
 
-    def _edges(self, order: Order) -> np.ndarray:
+    def _edges(self, semiring: Semiring) -> np.ndarray:
         shape = (*self.shape[:-2], *self.allowed.shape[-2:])
-        edges = order.full(shape, order.never)
-        edges[np.broadcast_to(self.allowed, shape)] = order.always
+        edges = semiring.full(shape, semiring.never)
+        edges[np.broadcast_to(self.allowed, shape)] = semiring.always
         return _as_stack(edges)
 
 
-def _maximum(x: np.ndarray, dims: tuple[int, ...], keepdim: bool) -> np.ndarray:
-    return np.asarray(x.max(dims, keepdims=keepdim))  # of all dimensions it is a number
-
-
-def _reduce_to(x: np.ndarray, shape: Shape) -> np.ndarray:
-    """Maximum over the dimensions along which an array of this shape was broadcast to x."""
+def _reduce_to(semiring: Semiring, x: np.ndarray, shape: Shape) -> np.ndarray:
+    """What there is across the dimensions along which an array of this shape was broadcast to x."""
     extra = x.ndim - len(shape)
-    x = _maximum(x, tuple(range(extra)), keepdim=False) if extra else x
+    x = semiring.joined(x, tuple(range(extra))) if extra else x
     stretched = tuple(dim for dim, size in enumerate(shape) if size == 1 and x.shape[dim] != 1)
-    return _maximum(x, stretched, keepdim=True) if stretched else x
+    return semiring.joined(x, stretched, keepdims=True) if stretched else x
 
 
 def _along(dim: int, start: int, end: int) -> tuple[slice, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from effective_sparsity.connectivity.semiring import Semiring, max_min_product
 from effective_sparsity.errors import UserError
 
 # Bits of +inf: all ones in the exponent, zeros in the fraction.
@@ -22,20 +23,21 @@ _INTEGERS = ("int8", "int16", "int32", "int64")
 
 
 @dataclass(frozen=True)
-class Order:
+class Order(Semiring):
     """Integers that stand for the scores of one dtype.
 
+    A path is as wide as its lowest score, and of several paths the widest counts.
+
     Attributes:
-        scores: name of the scores' dtype.
-        keys: dtype of the integers that stand for them, of the same size.
+        keys: dtype of the integers that stand for the scores, of the same size.
         never: key of a path that does not exist; as a score -inf, False, or the least integer.
         always: key of an edge that cannot be pruned; as a score +inf, True, or the greatest integer.
+        scores: name of the scores' dtype.
     """
 
     scores: str
-    keys: np.dtype
-    never: int
-    always: int
+    join = np.maximum
+    along = np.minimum
 
     @classmethod
     def of(cls, dtype) -> "Order":
@@ -46,16 +48,19 @@ class Order:
         """
         name = str(dtype).removeprefix("torch.")
         if name == "bool":
-            return cls(name, np.dtype(np.int8), never=0, always=1)
+            return cls(np.dtype(np.int8), never=0, always=1, scores=name)
         if name in _INTEGERS:
             limits = np.iinfo(name)
-            return cls(name, np.dtype(name), never=limits.min, always=limits.max)
+            return cls(np.dtype(name), never=limits.min, always=limits.max, scores=name)
         if name in _BITS_OF_INFINITY:
             infinity = _BITS_OF_INFINITY[name]
-            return cls(name, infinity.dtype, never=-int(infinity) - 1, always=int(infinity))
+            return cls(infinity.dtype, never=-int(infinity) - 1, always=int(infinity), scores=name)
         raise UserError(
             f"scores have dtype {dtype}; use bool, a signed integer type or a floating point type"
         )
+
+    def product(self, a, b):
+        return max_min_product(a, b)
 
     @property
     def floating(self) -> bool:
@@ -75,10 +80,6 @@ class Order:
     def decode(self, keys: np.ndarray) -> np.ndarray:
         """The inverse of :meth:`encode`."""
         return _fold_sign(keys) if self.floating else keys
-
-    def full(self, shape: tuple[int, ...], key: int) -> np.ndarray:
-        """An array of one key."""
-        return np.full(shape, key, self.keys)
 
 
 def _fold_sign(bits: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ def distinct(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The distinct columns of a matrix.
 
     Args:
-        x: integers, shape (rows, columns).
+        x: numbers, shape (rows, columns); those with equal bits are equal.
 
     Returns:
         Indices of one column of each kind, and for each column the position of its kind among these, so that
@@ -25,6 +25,7 @@ def distinct(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     from effective_sparsity.connectivity import kernels
 
+    x = x.view(f"i{x.itemsize}")
     hashes = kernels.hashes(x, _factors(rows))
     _, first, kinds = np.unique(hashes, return_index=True, return_inverse=True)
     if kernels.repeats(x, first, kinds):

@@ -1,4 +1,7 @@
-"""Matrix products in the (max, min) semiring: C[m, n] = max over k of min(A[m, k], B[k, n])."""
+"""What is taken along a path, and across paths: least and widest scores (`orders`), or numbers of paths."""
+
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -7,8 +10,55 @@ _WORTH_COMPILED_LOOPS = 2**22  # elements of a vector product below which import
 _FEW = 16  # rows of a matrix product
 
 
-def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(max, min) product of stacks of integer matrices.
+@dataclass(frozen=True)
+class Semiring:
+    """What the passes through a graph compute with.
+
+    Attributes:
+        keys: dtype of the numbers.
+        never: that of a path that does not exist, neutral across paths.
+        always: that of an edge that is always there, neutral along a path.
+        join: across paths.
+        along: along a path.
+    """
+
+    keys: np.dtype
+    never: int
+    always: int
+    join: ClassVar[np.ufunc]
+    along: ClassVar[np.ufunc]
+
+    def full(self, shape: tuple[int, ...], key: int) -> np.ndarray:
+        """An array of one key."""
+        return np.full(shape, key, self.keys)
+
+    def joined(self, x: np.ndarray, dims: int | tuple[int, ...], keepdims: bool = False) -> np.ndarray:
+        """What there is across all paths of some dimensions."""
+        return np.asarray(self.join.reduce(x, axis=dims, keepdims=keepdims))  # of all it is a number
+
+    def product(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Products of stacks of matrices, (stack, M, K) and (stack, K, N): (stack, M, N)."""
+        raise NotImplementedError
+
+
+class Counts(Semiring):
+    """Numbers of paths.
+
+    In float64 they have sixteen digits, since nothing is ever subtracted, and reach to 1e308.
+    """
+
+    join = np.add
+    along = np.multiply
+
+    def product(self, a, b):
+        return a @ b
+
+
+COUNTS = Counts(np.dtype(float), never=0, always=1)
+
+
+def max_min_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(max, min) product of stacks of integer matrices: C[m, n] = max over k of min(A[m, k], B[k, n]).
 
     Args:
         a: shape (stack, M, K).

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from effective_sparsity.connectivity.orders import Order
+from effective_sparsity.connectivity.semiring import Semiring
 
 
 @dataclass(frozen=True)
@@ -51,19 +51,19 @@ class Window:
             seen[:, tap] = windows
         return self._crop(padded)
 
-    def pool(self, x: np.ndarray, order: Order) -> np.ndarray:
-        """Maximum in each window: (items, channels, *size) -> (items, channels, *steps)."""
-        first, *others = self._views(self._pad(x, order.never))
+    def pool(self, x: np.ndarray, semiring: Semiring) -> np.ndarray:
+        """What there is across each window: (items, channels, *size) -> (items, channels, *steps)."""
+        first, *others = self._views(self._pad(x, semiring.never))
         best = first.copy()
         for seen in others:
-            np.maximum(best, seen, out=best)
+            semiring.join(best, seen, out=best)
         return best
 
-    def unpool(self, x: np.ndarray, order: Order) -> np.ndarray:
+    def unpool(self, x: np.ndarray, semiring: Semiring) -> np.ndarray:
         """The adjoint of :meth:`pool`: (items, channels, *steps) -> (items, channels, *size)."""
-        padded = order.full((*x.shape[:2], *self._padded_size()), order.never)
+        padded = semiring.full((*x.shape[:2], *self._padded_size()), semiring.never)
         for seen in self._views(padded):
-            np.maximum(seen, x, out=seen)
+            semiring.join(seen, x, out=seen)
         return self._crop(padded)
 
     def _is_identity(self) -> bool:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from effective_sparsity.errors import DamagedFileError, UserError
+from effective_sparsity.errors import DamagedFileError, UserError, exit_code
 from effective_sparsity.figures.registry import FIGURES
 from effective_sparsity.figures.save import save
 from effective_sparsity.study.results import Results
@@ -18,8 +18,12 @@ def main() -> int:
     parser.add_argument("results", type=Path, help="folder of the study, such as results/reference/curves")
     parser.add_argument("folder", type=Path, help="where to write the figures")
     options = parser.parse_args()
+    return exit_code(lambda: _draw(options.results, options.folder))
+
+
+def _draw(folder: Path, target: Path) -> None:
     try:
-        results = Results(options.results)
+        results = Results(folder)
         print(f"Figures of the study {results.study}:")
         trained = results.provenance["study"]["train"]
         found = "subnetworks" in results.tables
@@ -28,16 +32,11 @@ def main() -> int:
             if set(figure.tables) <= set(results.tables) and figure.suits(trained, pruners):
                 save(
                     *figure.draw({table: results.table(table) for table in figure.tables}),
-                    options.folder / name,
+                    target / name,
                 )
                 print(f"  {name}")
     except DamagedFileError as error:
-        print(f"error: {error.finding}; copy or publish that folder again", file=sys.stderr)
-        return 2
-    except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+        raise UserError(f"{error.finding}; copy or publish that folder again") from error
 
 
 if __name__ == "__main__":

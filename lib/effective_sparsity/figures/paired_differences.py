@@ -19,7 +19,7 @@ from effective_sparsity.figures.style import (
     in_order,
     look,
 )
-from effective_sparsity.figures.tables import PANEL, Tables, reduced_text
+from effective_sparsity.figures.tables import HIT, PANEL, Tables, on_target, reduced_text
 
 # Panels: the reference, and what is compared with it. Controls stand beside SNIP, which they explain.
 PANELS = {
@@ -28,9 +28,6 @@ PANELS = {
     "Choice of pixels": ("random-igq", ("snip", *CONTROLS)),
 }
 _COLUMNS = 2
-
-# A subnetwork that misses its target by a larger part is compared with none.
-_HIT = 0.1
 
 _POINT = [*PANEL, "reference", "pruner", "target_compression"]
 
@@ -54,7 +51,7 @@ def paired_differences(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     data = _tabulate(tables["subnetworks"])
     note = (
         "Percentage points of test accuracy between subnetworks of one seed and one effective compression, "
-        "which both hit within 10 %. "
+        f"which both hit within {100 * HIT:.0f} %. "
         f"{seeds.note_on_means(data.seeds.dropna())} {reduced_text(tables['subnetworks'])}"
     )
     return draw_page(data, _draw, note, _height), data
@@ -68,7 +65,7 @@ def reference_of(pruner: str) -> str:
 def _tabulate(subnetworks: pd.DataFrame) -> pd.DataFrame:
     rows = subnetworks[(subnetworks.criterion == "effective") & subnetworks.pruner.isin(PRUNERS)]
     rows = rows.dropna(subset=["test_accuracy"])
-    rows = rows[(rows.effective_compression.astype(float) / rows.target_compression - 1).abs() <= _HIT]
+    rows = rows[on_target(rows)]
     rows = rows.assign(reference=rows.pruner.map(reference_of).astype(object))
     keys = [*PANEL, "reference", "target_compression", "seed"]
     references = rows[rows.pruner == rows.reference][[*keys, "test_accuracy"]]

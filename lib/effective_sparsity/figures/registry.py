@@ -129,6 +129,15 @@ FIGURES = {
         "IGQ quotas, for pairs of subnetworks that start from the same seed and have the same effective "
         "compression. Pruners stand side by side at each level; above one point the scale is logarithmic.",
     ),
+    "leaderboard": Entry(
+        "leaderboard:leaderboard",
+        ("subnetworks",),
+        "All pruners at equal effective compression",
+        "Test accuracy of each pruner minus that of random pruning with IGQ quotas, from the same seed and "
+        "at the same effective compression (above each panel). Pruners that share a letter in a panel cannot "
+        "be told apart there: paired t tests over seeds between all pruners, with Holm's correction.",
+        pruners=("random-igq",),
+    ),
     "pixel_controls": Entry(
         "pixel_controls:pixel_controls",
         ("subnetworks",),

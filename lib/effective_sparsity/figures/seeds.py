@@ -8,7 +8,7 @@ from effective_sparsity.figures.style import Style
 from effective_sparsity.figures.tables import seeds_text
 
 # Fewer seeds are shown as they are: the t interval of three is 4.3 standard errors wide on each side.
-_ENOUGH = 5
+ENOUGH = 5
 
 
 def note_on_medians(counts: pd.Series, marks: str = "") -> str:
@@ -23,7 +23,7 @@ def note_on_means(counts: pd.Series) -> str:
     most = 0 if counts.empty else counts.max()
     if most < 2:
         return f"{seeds_text(counts)}."
-    bars = f"; bars: 95 % t interval of the mean, from {_ENOUGH} seeds on" if most >= _ENOUGH else ""
+    bars = f"; bars: 95 % t interval of the mean, from {ENOUGH} seeds on" if most >= ENOUGH else ""
     return f"Mean over {seeds_text(counts)}; dots: each seed{bars}."
 
 
@@ -42,5 +42,5 @@ def draw_seeds(axes: Axes, x: pd.Series, y: pd.Series, color: str) -> None:
 def draw_means(axes: Axes, points: pd.DataFrame, x: str, y: str, gid: str, style: Style) -> None:
     """A line through means, with a bar for each interval (columns low and high) of enough seeds."""
     axes.plot(points[x], points[y], **style, gid=gid, zorder=3)
-    many = points[points.seeds >= _ENOUGH]
+    many = points[points.seeds >= ENOUGH]
     axes.vlines(many[x], many.low, many.high, color=style["color"], linewidth=0.7, zorder=2.5)

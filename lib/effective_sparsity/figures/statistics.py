@@ -1,12 +1,17 @@
 """Summaries over seeds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
 import pandas as pd
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
 Item = TypeVar("Item")
+Key = TypeVar("Key", bound=Hashable)
+
+# Fewer seeds decide nothing.
+MIN_SEEDS = 3
+ERROR_RATE = 0.05
 
 
 def half_width(values: pd.Series) -> float:
@@ -30,6 +35,26 @@ def over_seeds(rows: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
 
 def _quantile(n: Any) -> Any:
     return stdtrit(n - 1, 0.975)  # of scipy.special: importing scipy.stats takes most of a second
+
+
+def p_value(values: pd.Series) -> float:
+    """Two-sided p value of Student's t test of the mean being 0; 0 if the values, two at least, are equal."""
+    mean, error = abs(values.mean()), values.sem()
+    return float(2 * stdtr(len(values) - 1, -mean / error)) if error else 0.0
+
+
+def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
+    """The error rate at which each of several tests is made, by Holm's (1979) step-down procedure.
+
+    From the first failure on it is that of the failure. A test rejects if its p value is below its rate.
+    """
+    rates = {}
+    rate, failed = ERROR_RATE, False
+    for rank, (key, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
+        rate = rate if failed else ERROR_RATE / (len(p_values) - rank)
+        failed = failed or p >= rate
+        rates[key] = rate
+    return rates
 
 
 def median_over_seeds(rows: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:

@@ -11,6 +11,9 @@ Tables = Mapping[str, pd.DataFrame]
 
 PANEL = ["architecture", "dataset"]
 
+# The part of a target compression by which a hit may miss it.
+HIT = 0.1
+
 
 def panels(table: pd.DataFrame) -> list[tuple[str, str]]:
     """Distinct pairs (architecture, data set), each of which gets a panel; small networks first."""
@@ -27,6 +30,12 @@ def of_panel(table: pd.DataFrame, panel: tuple[str, str]) -> pd.DataFrame:
     """Rows of one architecture and data set."""
     architecture, dataset = panel
     return table[(table.architecture == architecture) & (table.dataset == dataset)]
+
+
+def on_target(subnetworks: pd.DataFrame) -> pd.Series:
+    """Whether the effective compression of each row is within `HIT` of its target."""
+    miss = (subnetworks.effective_compression.astype(float) / subnetworks.target_compression - 1).abs()
+    return miss <= HIT
 
 
 def nearest_levels(table: pd.DataFrame, compressions: Iterable[float]) -> list[float]:

@@ -43,8 +43,8 @@ def verdicts(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     data = tables["measurements"]
     data = data.assign(**{name: data[name].astype(object).fillna("") for name in _TEXTS})
     note = (
-        "Values with their 95 % intervals, hollow for secondary parts; a triangle is a bound, and points to "
-        "where the claim holds. "
+        "Values with their intervals, corrected for the parts that are decided together; hollow for "
+        "secondary parts. A triangle is a bound, and points to where the claim holds. "
         f"{seeds_text(data.seeds[data.seeds > 0])}. {reduced_text(data)}"
     )
     return draw_page(data, _draw, note, _height), data

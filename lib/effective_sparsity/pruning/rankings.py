@@ -49,11 +49,14 @@ class Rankings:
         pruner, architecture, seed: as for `inputs_of`.
         files: `connectivity` and, of a pruner that is `costly`, its ranking file by its name; else `initial`,
             `dense` if it needs it, and the ranking file of the pruner from which it borrows by its name.
+
+    Attributes:
+        connectivity: that of the network.
     """
 
     def __init__(self, pruner: str, architecture: str, seed: int, files: Files):
         self._pruner = PRUNERS[pruner]
-        self._connectivity = Connectivity.load(files["connectivity"])
+        self.connectivity = Connectivity.load(files["connectivity"])
         self._stored = RankingFile(files[pruner]) if self._pruner.costly else None
         self._lender = RankingFile(files[self._pruner.borrows]) if self._pruner.borrows else None
         self._latest: dict[str, Ranking] = {}
@@ -68,7 +71,7 @@ class Rankings:
         level = level if self._pruner.iterative else ONE_SHOT
         if level not in self._latest:
             self._latest.clear()  # one at a time: a ranking of a large network is large
-            self._latest[level] = self._priorities(level).ranking(self._connectivity)
+            self._latest[level] = self._priorities(level).ranking(self.connectivity)
         return self._latest[level]
 
     def _priorities(self, level: str) -> Priorities:

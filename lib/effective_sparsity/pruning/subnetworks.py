@@ -1,6 +1,7 @@
 """Subnetworks of a ranking at all levels, and their counts."""
 
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from effective_sparsity.pruning.ranking import Criterion, Ranking, as_compressio
 Masks = dict[str, np.ndarray]
 
 CURVE_POINTS = 200
-LAYER_COLUMNS = ["layer", "n_weights", "n_kept", "n_active", "live_inputs", "live_outputs"]
+LAYER_COLUMNS = ["layer", "n_weights", "n_kept", "n_active", "inactive_share", "live_inputs", "live_outputs"]
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,18 @@ def subnetwork(ranking: Ranking, criterion: Criterion, compression: float) -> Su
 def layer_counts(subnetwork: Subnetwork | None) -> pd.DataFrame:
     """One row per layer; no rows for None.
 
-    Columns: layer (the parameter's name), n_weights, n_kept, n_active; live_inputs and live_outputs, the
-    units (features or channels) that an active weight of the layer reads and feeds. Live outputs of the last
-    layer are the classes whose logits depend on the input.
+    Columns: layer (the parameter's name), n_weights, n_kept, n_active; inactive_share, of the weights kept,
+    to six decimals (NaN where none is); live_inputs and live_outputs, the units (features or channels) that
+    an active weight of the layer reads and feeds. Live outputs of the last layer are the classes whose logits
+    depend on the input.
     """
     rows = [
         (
             name,
             kept.size,
-            int(kept.sum()),
-            int(active.sum()),
+            n_kept := int(kept.sum()),
+            n_active := int(active.sum()),
+            round(1 - n_active / n_kept, 6) if n_kept else nan,
             int(active.any(axis=(0, *range(2, active.ndim))).sum()),
             int(active.any(axis=tuple(range(1, active.ndim))).sum()),
         )

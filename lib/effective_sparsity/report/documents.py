@@ -21,7 +21,7 @@ import pandas as pd
 
 from effective_sparsity.claims.page import measured, number, part_verdict, required, with_blanks
 from effective_sparsity.claims.selection import by_seed, level_near
-from effective_sparsity.errors import UserError
+from effective_sparsity.errors import UserError, exit_code
 from effective_sparsity.figures.style import look
 from effective_sparsity.study.results import Results
 
@@ -240,13 +240,12 @@ def main() -> int:
     parser.add_argument("reference", type=Path, help="folder of published studies")
     parser.add_argument("documents", type=Path, nargs="+", help="Markdown files")
     options = parser.parse_args()
-    try:
+
+    def fill() -> None:
         for path in options.documents:
             path.write_text(filled(path.read_text(), options.reference))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    return exit_code(fill)
 
 
 if __name__ == "__main__":

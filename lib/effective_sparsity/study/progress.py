@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from effective_sparsity.errors import UserError
+from effective_sparsity.errors import exit_code
 from effective_sparsity.study.config import read_config
 from effective_sparsity.study.include import with_included
 from effective_sparsity.study.plan import DENSE_FILE, TRAINED_FILE, Plan
@@ -116,12 +116,9 @@ def main() -> int:
     )
     parser.add_argument("study", nargs="?", default="config.yaml", help="study file (default: config.yaml)")
     options = parser.parse_args()
-    try:
-        print(progress(Plan(read_config(with_included({"include": options.study}, Path.cwd())))))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(
+        lambda: print(progress(Plan(read_config(with_included({"include": options.study}, Path.cwd())))))
+    )
 
 
 if __name__ == "__main__":

@@ -22,12 +22,12 @@ _COUNTS = ["n_weights", "n_kept", "n_active"]
 COLUMNS = {
     "subnetworks": [
         *_RUN, "pruner", "criterion", "seed", "target_compression", *_COUNTS, "direct_compression",
-        "effective_compression", "status", "steps", "test_accuracy", "test_loss",
+        "effective_compression", "log10_paths", "status", "steps", "test_accuracy", "test_loss",
     ],
     "dense": [*_RUN, "seed", "n_weights", "steps", "status", "test_accuracy", "test_loss"],
     "layers": [
-        *_RUN, "pruner", "criterion", "seed", "target_compression", "layer", *_COUNTS, "live_inputs",
-        "live_outputs",
+        *_RUN, "pruner", "criterion", "seed", "target_compression", "layer", *_COUNTS, "inactive_share",
+        "live_inputs", "live_outputs",
     ],
     "history": [
         *_RUN, "pruner", "criterion", "seed", "target_compression", "step", "train_loss", "test_loss",
@@ -43,7 +43,7 @@ COLUMNS = {
 _OF_A_REPLICATE = {"evaluation": "dense", "curve": "curves"}
 _OF_THE_STUDY = ("study", "dataset", "reduced")
 # Tables that were published before these columns existed are read without them.
-_ADDED_LATER = ("live_inputs", "live_outputs")
+_ADDED_LATER = ("live_inputs", "live_outputs", "inactive_share", "log10_paths")
 
 
 def identified(table: pd.DataFrame, **keys) -> pd.DataFrame:
@@ -113,10 +113,13 @@ def untrained(plan: "Plan", evaluations: pd.DataFrame) -> pd.DataFrame:
 def subnetworks(evaluations: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame:
     """One row per subnetwork: its counts from `layers`, what training gave from `evaluations`.
 
+    `layers` has the number of paths of a subnetwork in the rows of all its layers.
+
     The status is that of the training, but "disconnected" if no weight is active. Untrained subnetworks that
     have no counts are "unreachable".
     """
-    counts = layers.groupby(_LEVEL, as_index=False)[_COUNTS].sum()
+    whole = dict.fromkeys(_COUNTS, "sum") | {"log10_paths": "first"}
+    counts = layers.groupby(_LEVEL, as_index=False).agg(whole)
     counts["direct_compression"] = list(map(as_compression, counts.n_weights, counts.n_kept))
     counts["effective_compression"] = list(map(as_compression, counts.n_weights, counts.n_active))
     pruned = evaluations[evaluations.pruner != "dense"].drop(columns="n_weights")

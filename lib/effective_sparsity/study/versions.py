@@ -12,7 +12,7 @@ from effective_sparsity.study.code import of_function
 
 INITIAL = 1
 CONNECTIVITY = 2
-SUBNETWORKS = 3
+SUBNETWORKS = 4
 TRAINING = 1
 EVALUATION = 2
 TABLES = 1
