@@ -4,6 +4,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from itertools import combinations
 from pathlib import Path
 
@@ -21,7 +22,7 @@ _CHECKPOINT = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; returns its exit code: 0, or 2 after an error that the user can mend."""
+    """Runs a command; returns its exit code: 0, or 2 after an error that the user can fix."""
     options = _parser().parse_args(arguments)
     try:
         _check_paths(options)
@@ -36,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="effective-sparsity", description="Effective sparsity of PyTorch models."
     )
+    parser.add_argument("--version", action="version", version=version("effective-sparsity"))
     commands = parser.add_subparsers(required=True, metavar="command")
 
     measure = commands.add_parser("measure", help="direct and effective sparsity of each layer")
@@ -150,7 +152,7 @@ def _measure(options: argparse.Namespace) -> None:
         from effective_sparsity.command_line.pictures import draw_curve
 
         draw_curve(model, _inputs(options), table.iloc[-1], options.curve)
-    _print(table)
+    print(table)
 
 
 def _compact(options: argparse.Namespace) -> None:
@@ -206,22 +208,7 @@ def _prune(options: argparse.Namespace) -> None:
         with replacing(path) as temporary:
             # Not save_file, which makes files that others may not read.
             temporary.write_bytes(save(tensors))
-    _print(sparsity_report(model, _inputs(options), masks))
-
-
-def _print(table) -> None:
-    columns = {"layer": "layer", "n_weights": "weights", "n_kept": "kept", "n_active": "active"}
-    printed = table[[*columns]].rename(columns=columns)
-    printed.insert(1, "shape", ["x".join(map(str, shape)) for shape in table["shape"]])
-    for column in ("sparsity", "compression"):
-        pairs = zip(table[f"direct_{column}"], table[f"effective_{column}"], strict=True)
-        printed[column] = [f"{direct:.4g} {effective:.4g}" for direct, effective in pairs]
-    pairs = zip(table["flops"], table["effective_flops"], strict=True)
-    printed["FLOPs"] = [f"{dense:.3g} {effective:.3g}" for dense, effective in pairs]
-    print(printed.to_string(index=False))
-    print("sparsity and compression: direct, effective; FLOPs: dense, effective")
-    for note in table.attrs.get("notes", ()):
-        print(note)
+    print(sparsity_report(model, _inputs(options), masks))
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ class Order:
         return _fold_sign(np.where(bits == negative_zero, 0, bits))  # 0.0 == -0.0: equal scores, equal keys
 
     def decode(self, keys: np.ndarray) -> np.ndarray:
-        """The inverse of :meth:`encode`."""
+        """The inverse of `encode`."""
         return _fold_sign(keys) if self.floating else keys
 
     def full(self, shape: tuple[int, ...], key: int) -> np.ndarray:

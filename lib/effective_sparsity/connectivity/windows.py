@@ -60,7 +60,7 @@ class Window:
         return best
 
     def unpool(self, x: np.ndarray, order: Order) -> np.ndarray:
-        """The adjoint of :meth:`pool`: (items, channels, *steps) -> (items, channels, *size)."""
+        """The adjoint of `pool`: (items, channels, *steps) -> (items, channels, *size)."""
         padded = order.full((*x.shape[:2], *self._padded_size()), order.never)
         for seen in self._views(padded):
             np.maximum(seen, x, out=seen)
