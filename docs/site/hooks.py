@@ -12,7 +12,7 @@ LINK = re.compile(r"\]\(([^)#:]+)[^)]*\)")
 
 
 def on_files(files: Files, config) -> Files:
-    """Replace the files of docs_dir by the repository's pages and pictures, and whatever else they link to."""
+    """Replace the files of docs_dir by the repository's pages, pictures, and what they link to."""
     pages = [path for pattern in PAGES for path in sorted(ROOT.glob(pattern))]
     linked = [path.parent / link for path in pages for link in LINK.findall(path.read_text())]
     media = [path for pattern in MEDIA for path in sorted(ROOT.glob(pattern))]
