@@ -12,12 +12,12 @@ from effective_sparsity.errors import UserError
 from effective_sparsity.storage import replacing
 
 _TARGET = (
-    "a torch.export file (.pt2), or module:function, which returns the model; with arguments as in "
+    "a torch.export file (.pt2), or module:function that returns the model, also with arguments: "
     "'timm:create_model(\"resnet18\")'"
 )
 _CHECKPOINT = (
-    "its state: safetensors, a state dict saved by torch (only tensors are loaded), or the index of shards "
-    "(.index.json)"
+    "weights of the model: safetensors, a state dict saved by torch (only tensors are loaded), or an index "
+    "of shards (.index.json)"
 )
 
 
@@ -56,14 +56,16 @@ def _parser() -> argparse.ArgumentParser:
     prune = commands.add_parser("prune", help="prune a model to a target compression")
     prune.set_defaults(command=_prune, written=("masks", "output"))
     prune.add_argument("--pruner", required=True, help="such as random-igq, magnitude-global or lamp")
-    prune.add_argument("--compression", type=float, required=True, help="target: all weights over those left")
+    prune.add_argument(
+        "--compression", type=float, required=True, help="target: all weights divided by the remaining ones"
+    )
     prune.add_argument(
         "--criterion",
         choices=("direct", "effective"),
         default="effective",
-        help="count kept or active weights",
+        help="what the target counts: kept (direct) or active (effective) weights; default: effective",
     )
-    prune.add_argument("--seed", type=_seed, default=0, help="of random pruners")
+    prune.add_argument("--seed", type=_seed, default=0, help="seed of random pruners (default: 0)")
     prune.add_argument("--masks", type=Path, required=True, help="safetensors file to write the masks to")
     prune.add_argument(
         "--output", type=Path, required=True, help="safetensors file to write the pruned checkpoint to"
@@ -80,7 +82,8 @@ def _parser() -> argparse.ArgumentParser:
         "--constants",
         choices=("fold", "keep", "train"),
         default="fold",
-        help="of units that biases alone feed: into biases or bias maps; into biases only; kept for training",
+        help="units that only biases feed: fold them into biases and bias maps (default), keep ordinary "
+        "layers, or keep the result trainable",
     )
     compact.add_argument("--output", type=Path, required=True, help="torch.export file (.pt2) to write")
     compact.add_argument("--onnx", type=Path, help="also write the model to this ONNX file")
@@ -89,9 +92,11 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("model", help=_TARGET)
         command.add_argument("--checkpoint", type=Path, help=_CHECKPOINT)
         inputs = command.add_mutually_exclusive_group(required=True)
-        inputs.add_argument("--input-shape", type=_shape, help="of one sample, such as 3,32,32")
         inputs.add_argument(
-            "--inputs", type=Path, help="safetensors file of example inputs by the names of the arguments"
+            "--input-shape", type=_shape, help="shape of one sample without the batch, such as 3,32,32"
+        )
+        inputs.add_argument(
+            "--inputs", type=Path, help="safetensors file of example inputs, named like the model's arguments"
         )
     return parser
 
@@ -111,14 +116,14 @@ def _masks(options: argparse.Namespace):
 def _shape(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"0*[1-9]\d*(,0*[1-9]\d*)*", text):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no shape; give the sizes of one sample, such as 3,32,32"
+            f"{text!r} is not a shape; give the sizes of one sample, such as 3,32,32"
         )
     return tuple(map(int, text.split(",")))
 
 
 def _seed(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no seed; give a whole number of at least 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a seed; give a whole number of at least 0")
     return int(text)
 
 

@@ -93,7 +93,7 @@ class Connectivity:
         """
         file = TensorFile(path)
         if file.metadata.get("format") != _FORMAT:
-            raise DamagedFileError(path, "it is no connectivity file of this version")
+            raise DamagedFileError(path, "not a connectivity file of this version")
         connectivity = cls.__new__(cls)
         try:
             connectivity._graph = from_json(file.metadata["graph"], file)

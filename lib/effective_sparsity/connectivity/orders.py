@@ -83,6 +83,6 @@ class Order:
 
 def _fold_sign(bits: np.ndarray) -> np.ndarray:
     # IEEE numbers are sign and magnitude: as integers the negative ones run backwards. Flipping their other
-    # bits mends that, and flipping them again undoes it.
+    # bits corrects that, and flipping them again undoes it.
     limits = np.iinfo(bits.dtype)
     return bits ^ ((bits >> (limits.bits - 1)) & bits.dtype.type(limits.max))
