@@ -15,7 +15,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help environment study progress reference test lint archive clean
+.PHONY: help environment study progress reference test lint docs archive clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -43,6 +43,10 @@ lint: .venv/complete  ## Check the style and the types of the library, and the w
 	.venv/bin/snakefmt --check Snakefile rules lib
 	.venv/bin/snakemake --lint
 
+docs: .venv-docs/complete  ## Build the documentation as a site in site/; warnings and broken links are errors
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build
+	@echo "The site is in site/; open site/index.html, or run .venv-docs/bin/mkdocs serve"
+
 archive:  ## Pack the code at this commit and the results of STUDY (default) into STUDY.tar.gz, for a paper's appendix
 	@test -d results/$(STUDY) || \
 	  { echo "STUDY=$(STUDY): there is no folder results/$(STUDY); name a study that has run" >&2; exit 1; }
@@ -52,7 +56,7 @@ archive:  ## Pack the code at this commit and the results of STUDY (default) int
 	gzip --force $(STUDY).tar
 
 clean:  ## Remove .venv and the tools' caches; data and results stay
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-docs site .pytest_cache .ruff_cache .hypothesis
 
 # The file .venv/complete is written last: without it an installation was broken off, and pip takes a package
 # that it had half unpacked for installed. So every installation starts from an empty folder.
@@ -71,4 +75,11 @@ PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-che
 	@$(PIP_INSTALL) setuptools
 	@$(PIP_INSTALL) --no-build-isolation --editable '.[workflow,cluster,dev]'
 	@.venv/bin/python -m pip check
+	@touch $@
+
+# The site needs nothing of the library but its source, so its environment is a small one of its own.
+.venv-docs/complete: docs/requirements.lock
+	@rm -f $@
+	@$(PYTHON) -m venv --clear .venv-docs
+	@.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --requirement docs/requirements.lock
 	@touch $@

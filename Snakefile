@@ -60,6 +60,6 @@ onsuccess:
 
 onerror:
     print(
-        "Not done. Each failed job has said why above, on its first line and in its log. Nothing that was finished "
-        "is lost: mend the cause and run the same command again. docs/workflow.md says more."
+        "Not done. Each failed job gives its reason above, on its first line and in its log. Finished work is kept: fix "
+        "the cause and run the same command again. docs/workflow.md says more."
     )

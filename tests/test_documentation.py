@@ -5,6 +5,7 @@ import re
 import pytest
 import yaml
 
+from effective_sparsity.figures.registry import FIGURES
 from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.study.config import ArchitectureConfig, DatasetConfig, StudyConfig
 
@@ -27,8 +28,21 @@ def test_every_pruner_is_documented(root, name):
     assert f"`{name}`" in (root / "docs/configuration.md").read_text()
 
 
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_in_the_gallery(root, name):
+    text = (root / "docs/gallery.md").read_text()
+    assert FIGURES[name].title in text
+    assert f"results/default/figures/{name}.pdf" in text
+
+
+def test_every_page_is_in_the_navigation_of_the_site(root):
+    navigation = (root / "mkdocs.yml").read_text()
+    for page in root.glob("docs/**/*.md"):
+        assert f": {page.relative_to(root)}\n" in navigation
+
+
 def test_links_lead_to_files(root):
-    for page in [root / "README.md", *root.glob("docs/*.md")]:
+    for page in [*root.glob("*.md"), root / "config/README.md", *root.glob("docs/**/*.md")]:
         for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
             assert link.startswith("https://") or (page.parent / link).exists(), f"{page.name}: {link}"
 

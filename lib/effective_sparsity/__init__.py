@@ -29,6 +29,8 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     """A public name, imported at its first use, because importing torch takes seconds."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("effective-sparsity")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = {"UserError": "errors", "compact": "compaction"}.get(name, "connectivity")

@@ -4,6 +4,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from itertools import combinations
 from pathlib import Path
 
@@ -11,17 +12,17 @@ from effective_sparsity.errors import UserError, exit_code
 from effective_sparsity.storage import replacing
 
 _TARGET = (
-    "a torch.export file (.pt2), or module:function, which returns the model; with arguments as in "
+    "a torch.export file (.pt2), or module:function that returns the model, also with arguments: "
     "'timm:create_model(\"resnet18\")'"
 )
 _CHECKPOINT = (
-    "its state: safetensors, a state dict saved by torch (only tensors are loaded), or the index of shards "
-    "(.index.json)"
+    "weights of the model: safetensors, a state dict saved by torch (only tensors are loaded), or an index "
+    "of shards (.index.json)"
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; returns its exit code: 0, or 2 after an error that the user can mend."""
+    """Runs a command; returns its exit code: 0, or 2 after an error that the user can fix."""
     options = _parser().parse_args(arguments)
 
     def command() -> None:
@@ -35,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="effective-sparsity", description="Effective sparsity of PyTorch models."
     )
+    parser.add_argument("--version", action="version", version=version("effective-sparsity"))
     commands = parser.add_subparsers(required=True, metavar="command")
 
     measure = commands.add_parser("measure", help="direct and effective sparsity of each layer")
@@ -53,14 +55,16 @@ def _parser() -> argparse.ArgumentParser:
     prune = commands.add_parser("prune", help="prune a model to a target compression")
     prune.set_defaults(command=_prune, written=("masks", "output"))
     prune.add_argument("--pruner", required=True, help="such as random-igq, magnitude-global or lamp")
-    prune.add_argument("--compression", type=float, required=True, help="target: all weights over those left")
+    prune.add_argument(
+        "--compression", type=float, required=True, help="target: all weights divided by the remaining ones"
+    )
     prune.add_argument(
         "--criterion",
         choices=("direct", "effective"),
         default="effective",
-        help="count kept or active weights",
+        help="what the target counts: kept (direct) or active (effective) weights; default: effective",
     )
-    prune.add_argument("--seed", type=_seed, default=0, help="of random pruners")
+    prune.add_argument("--seed", type=_seed, default=0, help="seed of random pruners (default: 0)")
     prune.add_argument("--masks", type=Path, required=True, help="safetensors file to write the masks to")
     prune.add_argument(
         "--output", type=Path, required=True, help="safetensors file to write the pruned checkpoint to"
@@ -77,7 +81,8 @@ def _parser() -> argparse.ArgumentParser:
         "--constants",
         choices=("fold", "keep", "train"),
         default="fold",
-        help="of units that biases alone feed: into biases or bias maps; into biases only; kept for training",
+        help="units that only biases feed: fold them into biases and bias maps (default), keep ordinary "
+        "layers, or keep the result trainable",
     )
     compact.add_argument("--output", type=Path, required=True, help="torch.export file (.pt2) to write")
     compact.add_argument("--onnx", type=Path, help="also write the model to this ONNX file")
@@ -86,9 +91,11 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("model", help=_TARGET)
         command.add_argument("--checkpoint", type=Path, help=_CHECKPOINT)
         inputs = command.add_mutually_exclusive_group(required=True)
-        inputs.add_argument("--input-shape", type=_shape, help="of one sample, such as 3,32,32")
         inputs.add_argument(
-            "--inputs", type=Path, help="safetensors file of example inputs by the names of the arguments"
+            "--input-shape", type=_shape, help="shape of one sample without the batch, such as 3,32,32"
+        )
+        inputs.add_argument(
+            "--inputs", type=Path, help="safetensors file of example inputs, named like the model's arguments"
         )
     return parser
 
@@ -108,14 +115,14 @@ def _masks(options: argparse.Namespace):
 def _shape(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"0*[1-9]\d*(,0*[1-9]\d*)*", text):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no shape; give the sizes of one sample, such as 3,32,32"
+            f"{text!r} is not a shape; give the sizes of one sample, such as 3,32,32"
         )
     return tuple(map(int, text.split(",")))
 
 
 def _seed(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no seed; give a whole number of at least 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a seed; give a whole number of at least 0")
     return int(text)
 
 
@@ -149,7 +156,7 @@ def _measure(options: argparse.Namespace) -> None:
         from effective_sparsity.command_line.pictures import draw_curve
 
         draw_curve(model, _inputs(options), table.iloc[-1], options.curve)
-    _print(table)
+    print(table)
 
 
 def _compact(options: argparse.Namespace) -> None:
@@ -205,22 +212,7 @@ def _prune(options: argparse.Namespace) -> None:
         with replacing(path) as temporary:
             # Not save_file, which makes files that others may not read.
             temporary.write_bytes(save(tensors))
-    _print(sparsity_report(model, _inputs(options), masks))
-
-
-def _print(table) -> None:
-    columns = {"layer": "layer", "n_weights": "weights", "n_kept": "kept", "n_active": "active"}
-    printed = table[[*columns]].rename(columns=columns)
-    printed.insert(1, "shape", ["x".join(map(str, shape)) for shape in table["shape"]])
-    for column in ("sparsity", "compression"):
-        pairs = zip(table[f"direct_{column}"], table[f"effective_{column}"], strict=True)
-        printed[column] = [f"{direct:.4g} {effective:.4g}" for direct, effective in pairs]
-    pairs = zip(table["flops"], table["effective_flops"], strict=True)
-    printed["FLOPs"] = [f"{dense:.3g} {effective:.3g}" for dense, effective in pairs]
-    print(printed.to_string(index=False))
-    print("sparsity and compression: direct, effective; FLOPs: dense, effective")
-    for note in table.attrs.get("notes", ()):
-        print(note)
+    print(sparsity_report(model, _inputs(options), masks))
 
 
 if __name__ == "__main__":

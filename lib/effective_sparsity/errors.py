@@ -1,4 +1,4 @@
-"""The errors for what a user can mend."""
+"""Errors that a user can fix."""
 
 import sys
 from collections.abc import Callable
@@ -9,7 +9,7 @@ class UserError(ValueError):
     """Bad input: configuration, data, model or arguments.
 
     Its message is one line that names the key or file, the value found, and the cure. Line breaks within
-    keys, values and the messages of others become spaces.
+    keys, values and messages of other libraries become spaces.
     """
 
     def __init__(self, message: object):
@@ -22,7 +22,7 @@ class DamagedFileError(UserError):
     Attributes:
         path: of the file.
         finding: what is wrong with it, the path included.
-        remake: what makes it anew in the workflow, once it is out of the way.
+        remake: what rebuilds it in the workflow, once it is out of the way.
     """
 
     def __init__(self, path: Path | str, reason: object, remake: str = "run the same command again"):

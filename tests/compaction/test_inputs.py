@@ -96,7 +96,7 @@ class Sum(nn.Module):
         (Sum(), (torch.zeros(1, 3), torch.zeros(1, 3)), "models of one input"),
         (Sum(), {"x": torch.zeros(1, 3)}, "models of one input"),
         (nn.Embedding(5, 3), torch.zeros(1, 2, dtype=torch.long), "floating point"),
-        (Sum(), "3", "is no shape"),
+        (Sum(), "3", "is not a shape"),
     ],
 )
 def test_other_inputs_are_refused_in_one_line(model, inputs, message):

@@ -140,10 +140,13 @@ def test_mistakes_are_reported_in_one_line_with_exit_code_2(folder, capsys, argu
     [
         (
             ["measure", "--input-shape", "3,x"],
-            "--input-shape: '3,x' is no shape; give the sizes of one sample",
+            "--input-shape: '3,x' is not a shape; give the sizes of one sample",
         ),
-        (["measure", "--input-shape", "0"], "--input-shape: '0' is no shape; give the sizes of one sample"),
-        (["prune", *SHAPE, "--seed", "-1"], "--seed: '-1' is no seed; give a whole number of at least 0"),
+        (
+            ["measure", "--input-shape", "0"],
+            "--input-shape: '0' is not a shape; give the sizes of one sample",
+        ),
+        (["prune", *SHAPE, "--seed", "-1"], "--seed: '-1' is not a seed; give a whole number of at least 0"),
     ],
 )
 def test_options_that_cannot_be_read_are_refused(folder, capsys, arguments, message):

@@ -369,7 +369,7 @@ def test_what_is_no_model_or_has_no_weights_is_refused(model, message):
 @pytest.mark.parametrize("shape", [2, "2", (2.0,), (-2,), None])
 def test_what_is_no_input_shape_is_refused(shape):
     with pytest.raises(
-        UserError, match="is no shape; give the sizes of one sample without the batch"
+        UserError, match="is not a shape; give the sizes of one sample without the batch"
     ) as error:
         Connectivity(nn.Linear(2, 2), shape)
     assert "\n" not in str(error.value)

@@ -94,3 +94,26 @@ def test_flops_of_a_published_architecture():
 def test_masks_of_other_numbers_are_refused():
     with pytest.raises(UserError, match="other than 0 and 1"):
         es.sparsity_report(network(), (1, 4, 4), {"4.weight": torch.full((2, 8), 3)})
+
+
+def test_report_prints_what_is_kept_and_what_is_active():
+    first = torch.ones(2, 1, 3, 3, dtype=torch.bool)
+    first[1] = False
+    last = torch.zeros(2, 8, dtype=torch.bool)
+    report = es.sparsity_report(network(), (1, 4, 4), {"0.weight": first, "4.weight": last})
+    assert str(report).splitlines() == [
+        "                                                compression",
+        "layer       shape  weights  kept  active  direct  effective",
+        "0.weight  2x1x3x3       18     9       0       2        inf",
+        "4.weight      2x8       16     0       0     inf        inf",
+        "total                   34     9       0   3.778        inf",
+        "FLOPs per sample: 176 dense, 0 effective; bytes: 192, 8 compacted",
+        "the network is disconnected: nothing is left of 4.weight",
+    ]
+
+
+def test_what_is_selected_from_a_report_is_a_table_like_any_other():
+    report = es.sparsity_report(network(), (1, 4, 4), {})
+    assert "n_kept" in str(report[["layer", "n_kept"]])
+    del report["flops"]
+    assert "[3 rows x 18 columns]" in str(report)

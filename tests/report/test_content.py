@@ -48,7 +48,15 @@ def test_numbers_sort_by_their_value(value, cell):
 def test_run_times_are_added_up_by_step():
     costs = pd.DataFrame(
         [
-            WHERE | {"stage": "rank", "jobs": 1, "seconds": s, "cpu_seconds": 1.0, "max_rss_mb": 100 * s}
+            WHERE
+            | {
+                "stage": "rank",
+                "pruner": "snip",
+                "jobs": 1,
+                "seconds": s,
+                "cpu_seconds": 1.0,
+                "max_rss_mb": 100 * s,
+            }
             for s in (2, 4)
         ]
     )
@@ -68,3 +76,19 @@ def test_facts_say_what_was_run():
 
 def test_a_study_without_rows_has_facts():
     assert dict(content.facts(subnetworks().iloc[:0], {}))["Commit"] == "unknown"
+
+
+def test_the_title_is_answered_and_verdicts_are_counted():
+    claims = pd.DataFrame(
+        {"claim": [1, 4, 4, 7], "verdict": ["confirmed", "confirmed", "undecided", "refuted"]}
+    )
+    claims = claims.assign(architecture=["a", "lenet-5", "b", "b"], dataset=["mnist", "cifar10", "", "mnist"])
+    assert content.answers(claims) == [("LeNet-5 on CIFAR-10", "Yes"), ("", "Undecided")]
+    assert content.tally(claims) == [("confirmed", 2), ("refuted", 1), ("undecided", 1)]
+
+
+def test_run_times_say_when_no_pruner_has_its_own():
+    row = WHERE | {"stage": "retrain", "pruner": None, "jobs": 1, "seconds": 1.0, "cpu_seconds": 1.0}
+    table = pd.DataFrame([row | {"max_rss_mb": 1.0}])
+    assert "no pruner has times of its own" in content.costs(table).note
+    assert "no pruner has times of its own" not in content.costs(table.assign(pruner="snip")).note

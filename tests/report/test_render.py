@@ -59,3 +59,15 @@ def test_a_study_without_rows_has_a_report(tables):
     empty = {name: table.iloc[:0] for name, table in tables.items()}
     empty["claims"], empty["measurements"] = judge(empty, "study")
     assert "not enough data" in render("study", empty, {}, {})
+
+
+def test_a_closed_claim_shows_values_and_bounds(tables):
+    page = render("study", tables, {}, {})
+    (closed,) = re.findall(r'id="claim-2">\s*<summary>(.*?)</summary>', page, re.DOTALL)
+    assert "no discrepancy" in closed
+    assert "required: at most 1.010 x" in closed
+
+
+def test_figures_have_their_caption_as_text(tables):
+    page = render("study", tables, {"costs": SVG}, {})
+    assert f'alt="{FIGURES["costs"].title}. {FIGURES["costs"].caption}"' in page

@@ -1,4 +1,4 @@
-"""How jobs end: what the user can mend is one line, anything else leaves its traceback in the log."""
+"""How jobs end: what the user can fix is one line, anything else leaves its traceback in the log."""
 
 import logging
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_a_damaged_file_is_set_aside(tmp_path):
     path.write_text("rubbish")
     line = ended(tmp_path / "log", DamagedFileError(path, "two\nlines"))
     found, cure = f"Error: {path}: damaged or foreign file (two lines); ", "renamed to ranking.damaged; "
-    assert line == f"{found}{cure}run the same command again to make it anew"
+    assert line == f"{found}{cure}run the same command again to rebuild it"
     assert not path.exists()
     assert (tmp_path / "ranking.damaged").read_text() == "rubbish"
 

@@ -27,6 +27,10 @@ addEventListener("load", async () => {
   input.dispatchEvent(new Event("input"));
   found.filtered = rows().filter((row) => !row.hidden).map((row) => row.textContent);
 
+  found.csv = csv(part.querySelector("table"));
+  dispatchEvent(new Event("beforeprint"));
+  found.printed = document.querySelectorAll(".claim[open]").length;
+
   const probe = document.createElement("pre");
   probe.id = "probe";
   probe.textContent = btoa(JSON.stringify(found));

@@ -1,11 +1,13 @@
 """The report of a finished study, opened in a browser as its reader opens it."""
 
 import base64
+import io
 import json
 import re
 import shutil
 import subprocess
 
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -72,6 +74,19 @@ def test_tables_sort_and_filter(seen):
     # SynFlow itself, and random pruning with its quotas.
     assert len(seen["filtered"]) == 4
     assert all("SynFlow" in row and "effective" in row for row in seen["filtered"])
+
+
+@needs_chromium
+def test_the_rows_shown_can_be_downloaded(seen):
+    table = pd.read_csv(io.StringIO(seen["csv"]))
+    assert len(table) == 4
+    assert set(table["Pruning"]) == {"effective"}
+    assert sorted(table["Target"]) == [10, 10, 2000, 2000]
+
+
+@needs_chromium
+def test_paper_shows_every_claim(seen):
+    assert seen["printed"] == len(CLAIMS)
 
 
 @needs_chromium

@@ -202,7 +202,7 @@ def test_a_damaged_file_is_made_again_by_the_next_run(copy):
     assert "Traceback" not in done.stderr
     (line, _) = re.findall(r".*damaged or foreign file.*", done.stderr)  # the job's own, and from its log
     assert line.startswith("Error: results/tiny/lenet-300-100/seed-0/synflow/direct/c10.safetensors: damaged")
-    assert line.endswith("renamed to c10.safetensors.damaged; run the same command again to make it anew")
+    assert line.endswith("renamed to c10.safetensors.damaged; run the same command again to rebuild it")
     copy.succeed(target)
     assert network.read_bytes() == content
     assert (replicate / "evaluation.csv").read_bytes() == evaluation

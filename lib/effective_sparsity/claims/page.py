@@ -35,12 +35,17 @@ def _digits(factor: float) -> str:
     return f"{factor:,.0f}" if factor >= 100 else f"{factor:.3g}" if factor >= 2 else f"{factor:.3f}"
 
 
+def estimate(row: pd.Series) -> str:
+    """Value of a measurement, in its unit."""
+    return number(row.value, row.unit) + _SYMBOLS[row.unit] if row.seeds else "not measured"
+
+
 def measured(row: pd.Series) -> str:
     """Value, corrected interval and seeds of a measurement."""
+    value = estimate(row)
     if not row.seeds:
-        return "not measured"
+        return value
     seeds = f"{row.seeds} seed{'s' if row.seeds != 1 else ''}"
-    value = number(row.value, row.unit) + _SYMBOLS[row.unit]
     if np.isnan(row.low):
         return f"{value} ({seeds})"
     return f"{value} ({number(row.low, row.unit)} to {number(row.high, row.unit)}; {seeds})"

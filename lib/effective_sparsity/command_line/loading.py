@@ -97,7 +97,7 @@ def _parsed(target: str) -> tuple[str, list[Any], dict[str, Any]]:
     try:
         call = ast.parse(f"function({rest}", mode="eval").body
         if not isinstance(call, ast.Call):
-            raise ValueError("it is no call")
+            raise ValueError("not a call")
         args = [ast.literal_eval(argument) for argument in call.args]
         kwargs = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
     except (SyntaxError, ValueError) as error:
@@ -145,7 +145,7 @@ def _read_shards(index: Path) -> dict[str, Tensor]:
         shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{index} is no index of a sharded checkpoint; it has no weight_map from names to files"
+            f"{index} is not an index of a sharded checkpoint; it has no weight_map from names to files"
         ) from error
     state: dict[str, Tensor] = {}
     for shard in shards:

@@ -19,7 +19,7 @@ def draw_curve(model: nn.Module, inputs, total: pd.Series, path: Path) -> None:
     """Effective against direct compression when the smallest weights go first, and where the model stands.
 
     Args:
-        model, inputs: as for :class:`connectivity.Connectivity`.
+        model, inputs: as for `connectivity.Connectivity`.
         total: the last row of its sparsity report.
         path: of the picture; its suffix is the format.
 

@@ -54,4 +54,4 @@ def _print(model: nn.Module, result: Compaction) -> None:
     if result.replaced:
         print(f"constant now: {', '.join(result.replaced)}")
     if result.dropped:
-        print(f"not needed any more: {', '.join(result.dropped)}")
+        print(f"no longer needed: {', '.join(result.dropped)}")

@@ -127,7 +127,7 @@ def compaction(
     inputs,
     constants: Constants = "fold",
 ) -> Compaction:
-    """As :func:`compact`, with an account of what was cut, what was not, and why."""
+    """As `compact`, with an account of what was cut, what was not, and why."""
     if constants not in get_args(Constants):
         raise UserError(f"constants={constants!r} is unknown; use one of {', '.join(get_args(Constants))}")
     input_shape = sample_shape(inputs)

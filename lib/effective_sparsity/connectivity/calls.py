@@ -145,7 +145,7 @@ def number_of(value: Value) -> int:
 
 
 class Call:
-    """One ATen operation as it was called, with :class:`Value` in place of traced tensors.
+    """One ATen operation as it was called, with `Value` in place of traced tensors.
 
     Attributes:
         operation: the OpOverload.
@@ -215,7 +215,7 @@ def leaves(arguments: dict[str, Any]) -> list[Any]:
 
 
 def replaced(arguments: dict[str, Any], replacement: Callable[[Any], Any]) -> dict[str, Any]:
-    """Arguments with something else in the place of each of their :func:`leaves`."""
+    """Arguments with something else in the place of each of their `leaves`."""
     return {
         name: [replacement(item) for item in value]
         if isinstance(value, (list, tuple))
@@ -230,7 +230,7 @@ def on_cpu(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def call_by_name(operation, arguments: dict[str, Any]) -> Any:
-    """The inverse of :func:`by_name`: calls an operation."""
+    """The inverse of `by_name`: calls an operation."""
     schema = operation._schema.arguments
     positional = [arguments[argument.name] for argument in schema if not argument.kwarg_only]
     return operation(*positional, **{a.name: arguments[a.name] for a in schema if a.kwarg_only})

@@ -31,7 +31,7 @@ def compression_curve(
     dict, then in flat order.
 
     Args:
-        model, scores, inputs: as for :func:`effective_sparsity.effective_scores`.
+        model, scores, inputs: as for `effective_sparsity.effective_scores`.
         compressions: target compressions, at least 1.
 
     Returns:
@@ -39,7 +39,7 @@ def compression_curve(
         (N / n_kept) and effective_compression (N / n_active; infinite where nothing is active).
 
     Raises:
-        UserError: as for :func:`effective_sparsity.effective_scores`, and compressions below 1.
+        UserError: as for `effective_sparsity.effective_scores`, and compressions below 1.
     """
     import pandas  # here, because most of those who need connectivity need no tables
 

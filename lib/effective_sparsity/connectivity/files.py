@@ -50,7 +50,7 @@ def to_json(part, arrays: dict[str, np.ndarray]):
 
 
 def from_json(data, arrays):
-    """The inverse of :func:`to_json`.
+    """The inverse of `to_json`.
 
     Raises:
         KeyError, TypeError: the data are no graph.

@@ -75,7 +75,7 @@ def arguments_of(inputs, fixed: Collection[str], dtype: torch.dtype) -> Argument
     if isinstance(inputs, (tuple, list)) and any(True for _ in tensors_of(inputs)):
         return Arguments(tuple(map(_tensor, inputs)), {})
     raise UserError(
-        f"inputs {inputs!r} is no shape; give the sizes of one sample without the batch, such as "
+        f"inputs {inputs!r} is not a shape; give the sizes of one sample without the batch, such as "
         "(3, 32, 32), or example inputs: a tensor, a tuple of arguments or a dict of keyword arguments"
     )
 

@@ -77,9 +77,9 @@ class Connectivity:
         ]
 
     def save(self, path: Path | str) -> None:
-        """Writes a file from which :meth:`load` makes this object again, atomically.
+        """Writes a file from which `load` makes this object again, atomically.
 
-        The values of the weights are not in it: :meth:`masks` cannot be read from what was loaded.
+        The values of the weights are not in it: `masks` cannot be read from what was loaded.
         """
         arrays: dict[str, np.ndarray] = {}
         graph = to_json(self._graph, arrays)
@@ -87,14 +87,14 @@ class Connectivity:
 
     @classmethod
     def load(cls, path: Path | str) -> "Connectivity":
-        """Reads what :meth:`save` wrote; neither the model nor PyTorch is needed.
+        """Reads what `save` wrote; neither the model nor PyTorch is needed.
 
         Raises:
             DamagedFileError: the file is damaged, or was written by another version or by something else.
         """
         file = TensorFile(path)
         if file.metadata.get("format") != _FORMAT:
-            raise DamagedFileError(path, "it is no connectivity file of this version")
+            raise DamagedFileError(path, "not a connectivity file of this version")
         connectivity = cls.__new__(cls)
         try:
             connectivity._graph = from_json(file.metadata["graph"], file)
@@ -155,13 +155,13 @@ class Connectivity:
     def effective_scores(
         self, scores: "Mapping[str, Given]", *, live_inputs=None, live_outputs=None
     ) -> "dict[str, Given]":
-        """See :func:`effective_scores`."""
+        """See `effective_scores`."""
         return self._effective(given(scores), live_inputs, live_outputs)
 
     def effective_masks(
         self, masks: "Mapping[str, Given] | None" = None, *, live_inputs=None, live_outputs=None
     ) -> "dict[str, Given]":
-        """See :func:`effective_masks`; without masks those of :meth:`masks`, as arrays."""
+        """See `effective_masks`; without masks those of `masks`, as arrays."""
         kept = masks_of(self.masks() if masks is None else masks)
         return self._effective(kept, live_inputs, live_outputs)
 
@@ -206,7 +206,7 @@ class Connectivity:
         read. Where the inputs were given as a shape the example is one sample.
 
         Raises:
-            UserError: as for :func:`effective_masks`.
+            UserError: as for `effective_masks`.
         """
         masks = masks_of(masks)
         self.check(masks)
@@ -373,7 +373,7 @@ def effective_scores(
     weight meets input rather than padding. Only comparisons are made, so the result is exact in every dtype.
 
     Args:
-        model, inputs: as for :class:`Connectivity`.
+        model, inputs: as for `Connectivity`.
         scores: parameter name -> scores of that parameter's shape, all of one dtype (bool, int8 to int64,
             float16, bfloat16, float32 or float64), tensors or NumPy arrays. Larger is kept longer. Weights
             that are not named are never pruned.
@@ -409,17 +409,17 @@ def effective_masks(
     """The active weights of a subnetwork: kept, and on a path of kept weights from an input to an output.
 
     Args:
-        model, inputs, live_inputs, live_outputs: as for :func:`effective_scores`.
+        model, inputs, live_inputs, live_outputs: as for `effective_scores`.
         masks: parameter name -> mask of that parameter's shape, of booleans or of zeros and ones, True or 1
             where the weight is kept. Weights that are not named are kept. By default a weight is kept unless
-            it is zero as the model computes it (see :meth:`Connectivity.masks`).
+            it is zero as the model computes it (see `Connectivity.masks`).
 
     Returns:
         Boolean masks by the same names, True where the weight is active: tensors, or arrays where arrays
         were given or nothing was.
 
     Raises:
-        UserError: as for :func:`effective_scores`, and masks that hold other numbers.
+        UserError: as for `effective_scores`, and masks that hold other numbers.
     """
     connectivity = Connectivity(model, inputs)
     return connectivity.effective_masks(masks, live_inputs=live_inputs, live_outputs=live_outputs)

@@ -78,12 +78,12 @@ class Order(Semiring):
         return _fold_sign(np.where(bits == negative_zero, 0, bits))  # 0.0 == -0.0: equal scores, equal keys
 
     def decode(self, keys: np.ndarray) -> np.ndarray:
-        """The inverse of :meth:`encode`."""
+        """The inverse of `encode`."""
         return _fold_sign(keys) if self.floating else keys
 
 
 def _fold_sign(bits: np.ndarray) -> np.ndarray:
     # IEEE numbers are sign and magnitude: as integers the negative ones run backwards. Flipping their other
-    # bits mends that, and flipping them again undoes it.
+    # bits corrects that, and flipping them again undoes it.
     limits = np.iinfo(bits.dtype)
     return bits ^ ((bits >> (limits.bits - 1)) & bits.dtype.type(limits.max))

@@ -13,9 +13,9 @@ from effective_sparsity.connectivity.network import Connectivity
 from effective_sparsity.connectivity.tensors import as_array, masks_of
 
 if TYPE_CHECKING:
-    import pandas
     from torch import nn
 
+    from effective_sparsity.connectivity.table import SparsityReport
     from effective_sparsity.connectivity.tensors import Given
 
 _COUNTS = ("n_weights", "n_kept", "n_active", "flops", "direct_flops", "effective_flops", "compact_flops")
@@ -44,17 +44,18 @@ _COLUMNS = [
 
 def sparsity_report(
     model: "nn.Module", inputs, masks: "Mapping[str, Given] | None" = None
-) -> "pandas.DataFrame":
+) -> "SparsityReport":
     """Direct and effective sparsity of each layer and of the network.
 
     Args:
-        model, inputs: as for :func:`effective_sparsity.effective_scores`.
+        model, inputs: as for `effective_sparsity.effective_scores`.
         masks: parameter name -> boolean mask, True where the weight is kept; weights that are not named are
             kept. By default the masks of ``torch.nn.utils.prune``, and for the other weights those that are
             not zero.
 
     Returns:
-        One row per weight, then one named "total", with columns layer (parameter name), shape, n_weights,
+        A DataFrame that prints its main columns. One row per weight, then one named "total", with columns
+        layer (parameter name), shape, n_weights,
         n_kept, n_active, direct_sparsity and effective_sparsity (fractions), direct_compression and
         effective_compression (infinite where nothing is left), flops, direct_flops and effective_flops:
         floating point operations for one sample, two per multiplication with a weight, of all weights, of the
@@ -67,11 +68,12 @@ def sparsity_report(
         a collapsed network the layers that were emptied.
 
     Raises:
-        UserError: as for :func:`effective_sparsity.effective_masks`.
+        UserError: as for `effective_sparsity.effective_masks`.
     """
-    import pandas  # here, because most of those who need connectivity need no tables
+    import pandas  # here, because most uses of connectivity need no tables
 
     from effective_sparsity.connectivity.models import unwrapped
+    from effective_sparsity.connectivity.table import SparsityReport
 
     connectivity = Connectivity(model, inputs)
     masks = connectivity.masks() if masks is None else masks_of(masks)
@@ -113,8 +115,9 @@ def sparsity_report(
     for kind, left in (("direct", "n_kept"), ("effective", "n_active")):
         table[f"{kind}_sparsity"] = 1 - table[left] / table["n_weights"]
         table[f"{kind}_compression"] = table["n_weights"] / table[left]
-    table.attrs["notes"] = _notes(connectivity, rows)
-    return table[_COLUMNS]
+    report = SparsityReport(table[_COLUMNS])
+    report.attrs["notes"] = _notes(connectivity, rows)
+    return report
 
 
 def live_units(connectivity: Connectivity, active: "Mapping[str, Given]") -> dict[str, tuple[int, int]]:

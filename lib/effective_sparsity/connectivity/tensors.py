@@ -63,7 +63,7 @@ def masks_of(masks: "Mapping[str, Given]") -> "dict[str, Given]":
     """Boolean masks, made of zeros and ones where they are numbers.
 
     Raises:
-        UserError: as for :func:`given`; or a mask holds other numbers.
+        UserError: as for `given`; or a mask holds other numbers.
     """
     return {name: _boolean(name, mask) for name, mask in given(masks).items()}
 

@@ -70,8 +70,8 @@ def trace(
 
     Args:
         model: left exactly as it was; any mode, any device.
-        inputs, fixed, conservative: as for :class:`network.Connectivity`.
-        interpret: what an operation means, in the place of :func:`rules.interpret`.
+        inputs, fixed, conservative: as for `network.Connectivity`.
+        interpret: what an operation means, in the place of `rules.interpret`.
         with_values: whether operations run on numbers, those of the example or zeros for a shape.
 
     Raises:

@@ -17,7 +17,7 @@ from effective_sparsity.connectivity.windows import Window
 
 
 class Weighted:
-    """An operation on one activation and one weight: a sibling of :class:`operators.Operator`."""
+    """An operation on one activation and one weight: a sibling of `operators.Operator`."""
 
     def forward(self, semiring: Semiring, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Width of the result."""
@@ -160,7 +160,7 @@ def _columns(x: np.ndarray) -> np.ndarray:
 
 
 def _from_columns(columns: np.ndarray, items: int, positions: tuple[int, ...]) -> np.ndarray:
-    """The inverse of :func:`_columns`."""
+    """The inverse of `_columns`."""
     return columns.reshape(len(columns), items, *positions).swapaxes(0, 1)
 
 

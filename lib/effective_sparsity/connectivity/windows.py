@@ -60,7 +60,7 @@ class Window:
         return best
 
     def unpool(self, x: np.ndarray, semiring: Semiring) -> np.ndarray:
-        """The adjoint of :meth:`pool`: (items, channels, *steps) -> (items, channels, *size)."""
+        """The adjoint of `pool`: (items, channels, *steps) -> (items, channels, *size)."""
         padded = semiring.full((*x.shape[:2], *self._padded_size()), semiring.never)
         for seen in self._views(padded):
             semiring.join(seen, x, out=seen)

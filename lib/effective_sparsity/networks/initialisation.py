@@ -13,7 +13,7 @@ _STD_CUT_AT_TWO_SIGMA = 0.87962566103423978
 
 
 def initialise(model: nn.Module, seed: int) -> None:
-    """Draw all kernels of `model` anew, in place; biases become 0, batch norm the identity.
+    """Initialise all kernels of `model` in place; biases become 0, batch norm the identity.
 
     Kernels follow the truncated normal distribution of variance 2 / fan_avg, cut at two sigma
     (He et al. 2015 with the mean of both fans: the setting of the paper's reference implementation).

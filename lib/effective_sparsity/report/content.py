@@ -38,6 +38,32 @@ class Table:
     rows: list[list[Cell]]
 
 
+# The claim that answers the question in the report's title, and its answers.
+_QUESTION = 4
+_ANSWERS = {
+    "confirmed": "Yes",
+    "refuted": "No",
+    "in part": "In part",
+    "undecided": "Undecided",
+    "not enough data": "Not enough data",
+}
+
+
+def answers(claims: pd.DataFrame) -> list[tuple[str, str]]:
+    """Each network with the answer to the question in the report's title."""
+    rows = claims[claims.claim == _QUESTION]
+    return [
+        (panel_title(row.architecture, row.dataset) if row.dataset else "", _ANSWERS[row.verdict])
+        for row in rows.itertuples()
+    ]
+
+
+def tally(claims: pd.DataFrame) -> list[tuple[str, int]]:
+    """How many claims, counted once per network, have each verdict; the verdicts that there are."""
+    counts = claims.verdict.value_counts()
+    return [(verdict, int(counts[verdict])) for verdict in _ANSWERS if verdict in counts]
+
+
 def number(value: float, text: str) -> Cell:
     """A number as a cell; empty if it is missing, sorted last."""
     if pd.isna(value):
@@ -48,7 +74,7 @@ def number(value: float, text: str) -> Cell:
 
 
 def subnetworks(table: pd.DataFrame) -> Table:
-    """All subnetworks, seeds taken together."""
+    """All subnetworks: one row for the seeds of a pruner at a level."""
     keys = [*PANEL, "pruner", "criterion", "target_compression"]
     rows = []
     for (architecture, dataset, pruner, criterion, target), group in table.groupby(keys, sort=False):
@@ -70,7 +96,8 @@ def subnetworks(table: pd.DataFrame) -> Table:
     return Table(
         "subnetworks",
         "Subnetworks",
-        "Medians of the compressions and mean test accuracy over seeds; +- is half a 95 % t interval.",
+        "Medians of the compressions and mean test accuracy over seeds; ± is half a 95 % t interval, empty "
+        "for a single seed.",
         (
             "Network",
             "Pruner",
@@ -79,7 +106,7 @@ def subnetworks(table: pd.DataFrame) -> Table:
             "Direct compression",
             "Effective compression",
             "Accuracy %",
-            "+-",
+            "±",
             "Seeds",
             "Status",
         ),
@@ -116,6 +143,7 @@ def dense(table: pd.DataFrame) -> Table:
 
 def costs(table: pd.DataFrame) -> Table:
     """Run times by stage."""
+    shared = bool(table[table.stage == "retrain"].pruner.isna().any())
     rows = []
     for (architecture, dataset), of_network in table.groupby(PANEL, sort=False):
         for stage, title in STAGES.items():
@@ -135,8 +163,11 @@ def costs(table: pd.DataFrame) -> Table:
     return Table(
         "costs",
         "Run times",
-        "Sums over all jobs of a step, as Snakemake measured them; jobs run side by side, so a run takes "
-        "less.",
+        "Sums over all jobs of a step, as Snakemake measured them; jobs overlap, so a run takes less."
+        + (
+            " Jobs handle all pruners at once (pruners_per_job: all), so no pruner has times of its own."
+            * shared
+        ),
         ("Network", "Step", "Jobs", "Seconds", "Seconds per job", "CPU seconds", "Largest memory, MB"),
         rows,
     )

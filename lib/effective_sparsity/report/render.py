@@ -11,7 +11,7 @@ import pandas as pd
 
 from effective_sparsity.claims.page import (
     EXPLANATION,
-    finding,
+    estimate,
     measured,
     network,
     part_verdict,
@@ -27,6 +27,9 @@ _FOLDER = Path(__file__).parent
 
 # Makes the small print of a figure as large as that of the page.
 _PIXELS_PER_POINT = 1.8
+
+# Of a claim with more parts than this, those that agree with its verdict are counted, not listed.
+_PARTS_SHOWN = 6
 
 
 def render(study: str, tables: Tables, figures: Mapping[str, bytes], provenance: Mapping) -> str:
@@ -45,15 +48,18 @@ def render(study: str, tables: Tables, figures: Mapping[str, bytes], provenance:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    subnetworks = tables["subnetworks"]
+    subnetworks, claims = tables["subnetworks"], with_blanks(tables["claims"])
+    measurements = with_blanks(tables["measurements"])
     return environment.get_template("page.html").render(
         study=study,
         style=(_FOLDER / "style.css").read_text(),
         script=(_FOLDER / "tables.js").read_text(),
         facts=content.facts(subnetworks, provenance),
         reduced=reduced_text(subnetworks),
+        answers=content.answers(claims),
+        tally=content.tally(claims),
         explanation=EXPLANATION,
-        claims=_claims(tables["claims"], tables["measurements"]),
+        claims=_claims(claims, measurements),
         figures=[_figure(name, svg) for name, svg in figures.items()],
         tables=[
             content.subnetworks(subnetworks),
@@ -80,32 +86,26 @@ def _figure(name: str, svg: bytes) -> dict:
 
 
 def _claims(claims: pd.DataFrame, measurements: pd.DataFrame) -> list[dict]:
-    claims, measurements = with_blanks(claims), with_blanks(measurements)
     found = []
     for number, claim in CLAIMS.items():
         verdicts = []
         for row in claims[claims.claim == number].itertuples():
             here = (measurements.architecture == row.architecture) & (measurements.dataset == row.dataset)
-            parts = measurements[here & (measurements.claim == number)]
+            parts = [_part(part) for part in measurements[here & (measurements.claim == number)].itertuples()]
+            primary = [part for part in parts if part["role"] == "primary"]
+            shown = [
+                part for part in primary if part["verdict"] != "confirmed" or len(primary) <= _PARTS_SHOWN
+            ]
             verdicts.append(
                 {
                     "network": network(row) or "No network",
                     "verdict": row.verdict,
                     "reduced": row.reduced,
-                    "finding": finding(parts),
                     "missing": row.missing,
-                    "parts": [
-                        {
-                            "label": part.label,
-                            "role": part.role,
-                            "quantity": part.quantity,
-                            "measured": measured(part),
-                            "required": required(part),
-                            "verdict": part.verdict,
-                            "more": part_verdict(part).partition("; ")[2],
-                        }
-                        for part in parts.itertuples()
-                    ],
+                    "parts": parts,
+                    "shown": shown,
+                    "more": len(primary) - len(shown),
+                    "bounds": list(dict.fromkeys(part["required"] for part in shown)),
                 }
             )
         found.append(
@@ -117,3 +117,16 @@ def _claims(claims: pd.DataFrame, measurements: pd.DataFrame) -> list[dict]:
             }
         )
     return found
+
+
+def _part(part) -> dict:
+    return {
+        "label": part.label,
+        "role": part.role,
+        "quantity": part.quantity,
+        "estimate": estimate(part),
+        "measured": measured(part),
+        "required": required(part),
+        "verdict": part.verdict,
+        "more": part_verdict(part).partition("; ")[2],
+    }

@@ -1,4 +1,4 @@
-// Sorting and filtering; without it the tables are still there to read.
+// Sorting, filtering and downloading; without it the tables are still there to read.
 "use strict";
 
 function key(row, column) {
@@ -35,6 +35,22 @@ function filter(table, words, counter) {
   counter.textContent = words.length ? `${shown} of ${rows.length} rows` : "";
 }
 
+// The rows that are shown, in their order, with numbers as numbers.
+function csv(table) {
+  const rows = [table.tHead.rows[0], ...table.tBodies[0].rows].filter((row) => !row.hidden);
+  const texts = (row) => [...row.cells].map((cell) => cell.dataset.value ?? cell.textContent);
+  const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  return rows.map((row) => texts(row).map(quoted).join(",")).join("\n") + "\n";
+}
+
+function download(name, text) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
 for (const table of document.querySelectorAll("table.sortable")) {
   [...table.tHead.rows[0].cells].forEach((head, column) => {
     head.firstElementChild.addEventListener("click", () => sort(table, column));
@@ -42,6 +58,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
   const section = table.closest("details");
   const input = section.querySelector("input");
   const counter = section.querySelector("output");
+  const button = section.querySelector(".filter button");
+  button.addEventListener("click", () => download(button.dataset.name, csv(table)));
   input.addEventListener("input", () => {
     filter(table, input.value.toLowerCase().split(/\s+/).filter(Boolean), counter);
   });
@@ -57,3 +75,8 @@ function open() {
 }
 addEventListener("hashchange", open);
 open();
+
+// Paper shows the claims with their measurements; of the tables, those that are open.
+addEventListener("beforeprint", () => {
+  for (const claim of document.querySelectorAll(".claim")) claim.open = true;
+});

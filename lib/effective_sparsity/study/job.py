@@ -14,8 +14,8 @@ from effective_sparsity.errors import DamagedFileError, UserError
 def job_log(path: str) -> Iterator[None]:
     """Send messages to the log file `path`, and end the process there in case of an error.
 
-    An error that the user can mend is one line, in the log and on stderr; any other leaves its traceback in
-    the log. A file that turns out to be damaged is renamed, so that the next run makes it anew.
+    An error that the user can fix is one line, in the log and on stderr; any other leaves its traceback in
+    the log. A file that turns out to be damaged is renamed, so that the next run rebuilds it.
     """
     # On a full disk the log is the first that cannot be written; that must not hide why the job ends.
     logging.raiseExceptions = False
@@ -40,14 +40,14 @@ def job_log(path: str) -> Iterator[None]:
 
 
 def _in_one_line(error: Exception) -> str | None:
-    """What is wrong and what to do; None if it is not for the user to mend."""
+    """What is wrong and what to do; None if the user cannot fix it."""
     if isinstance(error, DamagedFileError):
         return _set_aside(error)
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-        return f"{what}; mend that and run the same command again, nothing that was finished is lost"
+        return f"{what}; fix that and run the same command again; finished work is kept"
     return None
 
 
@@ -58,4 +58,4 @@ def _set_aside(error: DamagedFileError) -> str:
         error.path.replace(aside)
     except OSError:
         return str(error)
-    return f"{error.finding}; renamed to {aside.name}; {error.remake} to make it anew"
+    return f"{error.finding}; renamed to {aside.name}; {error.remake} to rebuild it"

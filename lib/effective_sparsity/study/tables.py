@@ -1,4 +1,4 @@
-"""The tables of a study: tidy, put together from the files of its replicates."""
+"""The tables of a study: tidy, assembled from the files of its replicates."""
 
 import io
 import lzma

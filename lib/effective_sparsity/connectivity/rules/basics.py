@@ -18,7 +18,7 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def rule(*operations: str) -> Callable[[Rule], Rule]:
-    """Registers a rule for operations, by their :func:`names`."""
+    """Registers a rule for operations, by their `names`."""
 
     def register(function: Rule) -> Rule:
         RULES.update(dict.fromkeys(operations, function))
@@ -63,7 +63,7 @@ def rearrange(graph: Draft, inputs: Sequence[Value], moved: Tensor) -> Value:
         graph: to which it is appended.
         inputs: the operands.
         moved: for each element of the result the number of the element that stands there, by
-            :func:`numbered`, or 0 for a constant.
+            `numbered`, or 0 for a constant.
     """
     shapes = tuple(value.shape for value in inputs)
     numbers = moved.flatten().long()
