@@ -138,7 +138,7 @@ def test_remarks_formatting_and_code_that_no_pruner_imports_rank_nothing_again(
         ("pruning/pruners.py", "Pruner(made(3))", "Pruner(made(4))"),
         ("pruning/allocations.py", "1 / rank - 1 / rank.size", "1 / rank"),
         ("pruning/orders.py", "best_first] = np.arange(1", "best_first] = np.arange(0"),
-        ("pruning/saliencies.py", "(weight * gradient)", "(weight + gradient)"),  # imported when it is called
+        ("pruning/saliencies.py", "(vector * gradient)", "(vector + gradient)"),  # imported when it is called
     ],
 )
 def test_an_edit_ranks_pruners_without_a_version_again_and_no_other(library, pruners_before, file, old, new):

@@ -199,7 +199,7 @@ class Lazy:
     """A function that is imported when it is first called, because its module imports torch.
 
     Attributes:
-        path: where it is, as "package.module:function".
+        path: where it is, as "package.module:function"; written out, because `study.code` reads the text.
     """
 
     path: str
@@ -213,12 +213,8 @@ class Lazy:
         return getattr(import_module(module), function)(inputs)
 
 
-def _lazy(path: str, **facts) -> Pruner:
-    return Pruner(Lazy(f"effective_sparsity.pruning.{path}"), **facts)
-
-
 def _saliency(function: str, **facts) -> Pruner:
-    return _lazy(f"saliencies:{function}", **facts)
+    return Pruner(Lazy(f"effective_sparsity.pruning.saliencies:{function}"), **facts)
 
 
 def _control(scores: Callable[[Inputs], Layers], **facts) -> Pruner:
@@ -252,14 +248,20 @@ PAPER: dict[str, Pruner] = {
 }
 # Those that came after; in a study only if it names them, or all of them as "since-2021".
 SINCE_2021: dict[str, Pruner] = {
-    "force": _lazy("force:force", needs_data=True, iterative=True, version=1),
-    "grasp-iterative": _lazy("force:grasp_iterative", needs_data=True, iterative=True, version=1),
-    "ntk-sap": _lazy("ntk_sap:ntk_sap", iterative=True, version=1),
-    "px": _lazy("px:px", needs_data=True, iterative=True, version=1),
-    "phew": _lazy("phew:phew", version=1),
-    "prospr": _lazy("prospr:prospr", needs_data=True, version=1),
-    "npb": _lazy("npb:npb", iterative=True, version=1),
-    "imp": _lazy("imp:imp", needs_data=True, trainings=IMP_ROUNDS, version=1),
+    "force": Pruner(
+        Lazy("effective_sparsity.pruning.force:force"), needs_data=True, iterative=True, version=1
+    ),
+    "grasp-iterative": Pruner(
+        Lazy("effective_sparsity.pruning.force:grasp_iterative"), needs_data=True, iterative=True, version=1
+    ),
+    "ntk-sap": Pruner(Lazy("effective_sparsity.pruning.ntk_sap:ntk_sap"), iterative=True, version=1),
+    "px": Pruner(Lazy("effective_sparsity.pruning.px:px"), needs_data=True, iterative=True, version=1),
+    "phew": Pruner(Lazy("effective_sparsity.pruning.phew:phew"), version=1),
+    "prospr": Pruner(Lazy("effective_sparsity.pruning.prospr:prospr"), needs_data=True, version=1),
+    "npb": Pruner(Lazy("effective_sparsity.pruning.npb:npb"), iterative=True, version=1),
+    "imp": Pruner(
+        Lazy("effective_sparsity.pruning.imp:imp"), needs_data=True, trainings=IMP_ROUNDS, version=1
+    ),
 }
 PRUNERS: dict[str, Pruner] = PAPER | {
     "random-smart-ratio": Pruner(_random_with_smart_ratios, convolutional_only=True, version=2),
