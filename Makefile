@@ -7,6 +7,9 @@ PYTEST_FLAGS ?=
 MIRRORS ?=
 REFERENCE ?= $(wildcard studies/reference/*.yaml)
 STUDY ?= default
+PRUNER ?=
+
+COMMA := ,
 
 ifneq ($(CONFIG),)
 ifeq ($(wildcard $(CONFIG)),)
@@ -15,7 +18,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help environment study progress reference test lint docs archive clean
+.PHONY: help environment study progress reference leaderboard test lint docs archive clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -32,6 +35,11 @@ reference: .venv/complete  ## Run the studies of results/reference and publish t
 	for study in $(REFERENCE); do \
 	  .venv/bin/snakemake --cores $(CORES) --quiet rules host --force --configfile=$$study --config 'mirrors=[$(MIRRORS)]' \
 	    -- publish || exit 1; done
+
+leaderboard: .venv/complete  ## Run the leaderboard again, with PRUNER added, publish it and fill in its page
+	.venv/bin/snakemake --cores $(CORES) --quiet rules host --configfile=studies/reference/leaderboard.yaml \
+	  --config 'pruners=[all, since-2021$(if $(PRUNER),$(COMMA) $(PRUNER))]' 'mirrors=[$(MIRRORS)]' -- publish
+	PYTHONPATH=lib .venv/bin/python -m effective_sparsity.report.documents results/reference docs/leaderboard.md
 
 test: lint  ## Check the style and run the tests; PYTEST_FLAGS="-k mnist" selects some
 	OMP_NUM_THREADS=1 .venv/bin/pytest -n auto --maxprocesses 4 --dist loadgroup $(PYTEST_FLAGS)

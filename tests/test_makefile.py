@@ -1,8 +1,13 @@
 """The Makefile says in one line what is wrong, before it installs anything."""
 
+import re
+import shlex
 import subprocess
+import sys
 
 import pytest
+
+from effective_sparsity.pruning.pruners import GROUPS, PRUNERS
 
 
 @pytest.mark.parametrize(
@@ -23,6 +28,29 @@ def test_a_mistake_is_named_with_its_cure(root, arguments, message, tmp_path):
     assert done.returncode == 2
     assert message in done.stderr.splitlines()[0]
     assert [path.name for path in tmp_path.iterdir()] == ["requirements.lock"]
+
+
+def test_the_leaderboard_takes_one_more_pruner(root, tmp_path):
+    """The command of its page plans the later pruners and the new one, five seeds of each."""
+    (command,) = re.findall(r"```bash\n(make .+)\n```", (root / "docs/leaderboard.md").read_text())
+    # The example's pruner is not there unless the reader adds it, nor are controls unless they are named.
+    command = command.replace("initial-magnitude", "snip-permuted-pixels")
+    shown = subprocess.run(
+        [*shlex.split(command), "--dry-run"], cwd=root, capture_output=True, text=True, check=True
+    ).stdout
+    (run,) = re.findall(r"snakemake .+? -- publish", shown.replace("\\\n", " "))
+    _, *arguments = shlex.split(run.replace("=studies/", f"={root}/studies/"))
+    where = ["--snakefile", str(root / "Snakefile"), "--directory", str(tmp_path), "--dry-run"]
+    arguments = [argument for argument in arguments if argument not in ("--quiet", "rules", "host")]
+    planned = subprocess.run(
+        [sys.executable, "-m", "snakemake", *where, *arguments], capture_output=True, text=True
+    )
+    assert planned.returncode == 0, planned.stderr
+    others = [*GROUPS["all"], *GROUPS["since-2021"]]
+    n_pruners = 1 + sum(not PRUNERS[name].convolutional_only for name in others)
+    messages = planned.stdout + planned.stderr
+    assert re.search(rf"^retrain_lenet-300-100_1 +{5 * n_pruners}$", messages, re.MULTILINE)
+    assert "effective_sparsity.report.documents results/reference docs/leaderboard.md" in shown
 
 
 def test_a_study_that_is_there_is_run(root):

@@ -11,6 +11,7 @@ from effective_sparsity.figures.style import (
     PRUNERS,
     RANDOM_QUOTAS,
     SALIENCIES,
+    SINCE_2021,
     by_family,
     in_order,
     look,
@@ -24,6 +25,7 @@ PANELS = [
     MAGNITUDE_QUOTAS,
     SALIENCIES,
     AT_INITIALISATION,
+    SINCE_2021,
     ("snip", "random-igq", *CONTROLS),
 ]
 

@@ -8,7 +8,7 @@ import pytest
 from effective_sparsity.errors import UserError
 from effective_sparsity.report.documents import filled
 
-DOCUMENTS = ["README.md", "docs/results.md", "docs/claims.md"]
+DOCUMENTS = ["README.md", "docs/results.md", "docs/claims.md", "docs/leaderboard.md"]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -89,6 +89,13 @@ def test_pruners_are_the_paper_s_unless_all_are_asked_for():
     assert later == list(SINCE_2021)
 
 
+def test_a_list_of_pruners_may_have_the_words_for_several():
+    asked = changed(pruners=["synflow", "since-2021"])
+    assert part_of(read_config(asked), "lenet-300-100").pruners == ["synflow", *SINCE_2021]
+    with pytest.raises(UserError, match="has duplicates"):
+        read_config(changed(pruners=["all", "synflow"]))
+
+
 def test_only_leaves_the_other_architectures_out():
     both = {"lenet-300-100": {"dataset": "mnist"}, "lenet-5": {"dataset": "cifar10"}}
     study = read_config(changed(architectures=both, only=["lenet-5"]))

@@ -29,6 +29,7 @@ MAGNITUDE_QUOTAS = (
     "magnitude-uniform-plus",
 )
 SALIENCIES = ("snip", "snip-iterative", "synflow", "grasp")
+SINCE_2021 = ("force", "grasp-iterative", "ntk-sap", "px", "prospr", "phew", "npb", "imp")
 # Drawn beside SNIP and random pruning with IGQ, which they explain.
 CONTROLS = (
     "random-igq-snip-pixels",
@@ -37,12 +38,13 @@ CONTROLS = (
     "snip-permuted-pixels",
     "snip-permuted-own-pixels",
 )
-PRUNERS = RANDOM_QUOTAS + MAGNITUDE_QUOTAS + SALIENCIES + CONTROLS
+PRUNERS = RANDOM_QUOTAS + MAGNITUDE_QUOTAS + SALIENCIES + SINCE_2021 + CONTROLS
 
 FAMILIES = {
     "Random pruning": RANDOM_QUOTAS,
     "Magnitude pruning": MAGNITUDE_QUOTAS,
     "Saliency pruning": SALIENCIES,
+    "Since 2021": SINCE_2021,
     "Pixel controls": CONTROLS,
 }
 
@@ -141,7 +143,15 @@ class Look:
         }
 
 
-_CONTROLS = {
+_LOOKS = {
+    "force": Look("FORCE", "#D55E00", ">", "#D55E00"),
+    "grasp-iterative": Look("GraSP-iterative", "#56B4E9", "h", "#56B4E9"),
+    "ntk-sap": Look("NTK-SAP", "#0072B2", "<", "#0072B2"),
+    "px": Look("PX", "#8B0000", "v", "#8B0000"),
+    "prospr": Look("ProsPr", "#F0C000", "^", "#F0C000"),
+    "phew": Look("PHEW", "#CC79A7", "s", "#CC79A7"),
+    "npb": Look("NPB", "#222222", "D", "#222222"),
+    "imp": Look("IMP", "#332288", "*", "#332288"),
     "random-igq-snip-pixels": Look("Random, IGQ on SNIP's pixels", "#0072B2", "<", "white"),
     "random-igq-random-pixels": Look("Random, IGQ on random pixels", "#88CCEE", ">", "white"),
     "random-igq-varying-pixels": Look("Random, IGQ on varying pixels", "#332288", "v", "white"),
@@ -152,8 +162,8 @@ _CONTROLS = {
 
 def look(pruner: str) -> Look:
     """Appearance of a pruner; one that the study does not know is drawn in grey under its own name."""
-    if pruner in _CONTROLS:
-        return _CONTROLS[pruner]
+    if pruner in _LOOKS:
+        return _LOOKS[pruner]
     prefix = next((prefix for prefix in _ORDERS if pruner.startswith(prefix)), "")
     quota = pruner.removeprefix(prefix)
     if quota not in _QUOTAS:

@@ -23,6 +23,7 @@ from effective_sparsity.claims.page import measured, number, part_verdict, requi
 from effective_sparsity.claims.selection import by_seed, level_near
 from effective_sparsity.errors import UserError, exit_code
 from effective_sparsity.figures.style import look
+from effective_sparsity.report.leaderboard import leads, place, ranking_costs, setting, standing, tied
 from effective_sparsity.study.results import Results
 
 _NUMBER = re.compile(r"(?P<value>[-+\w.,]+)<!-- (?P<study>[\w.-]+): (?P<query>[^>]+?) -->")
@@ -145,7 +146,7 @@ NUMBERS: dict[str, Callable[..., str]] = {
     function.__name__: function
     for function in (
         accuracy, spread, lead, dense, networks, seeds, factor, connected, largest_inactive, classes, units,
-        value, low, high, tally,
+        value, low, high, tally, place, tied,
     )
 }  # fmt: skip
 
@@ -204,7 +205,7 @@ def shares(results: Results, *levels: str) -> list[str]:
 
 
 TABLES: dict[str, Callable[..., list[str]]] = {
-    f.__name__: f for f in (accuracies, parts, differences, shares)
+    f.__name__: f for f in (accuracies, parts, differences, shares, setting, standing, leads, ranking_costs)
 }
 
 

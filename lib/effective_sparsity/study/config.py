@@ -335,18 +335,21 @@ class StudyConfig(_Section):
             asked, key = part.pruners, f"parts.{name}.pruners"
         elif own is not None:
             asked, key = own, f"architectures.{architecture}.pruners"
-        if isinstance(asked, str):
-            return [name for name in GROUPS[asked] if not self._unsuitable(name, architecture)]
-        for pruner in asked:
-            _known(pruner, PRUNERS, "pruner", key)
-            if reason := self._unsuitable(pruner, architecture):
+        pruners: list[str] = []
+        for name in [asked] if isinstance(asked, str) else asked:
+            _known(name, PRUNERS | GROUPS, "pruner", key)
+            if name in GROUPS:
+                pruners += [pruner for pruner in GROUPS[name] if not self._unsuitable(pruner, architecture)]
+            elif reason := self._unsuitable(name, architecture):
                 raise ValueError(
-                    f"{key}: {pruner} {reason}; leave it out, or give architectures.{architecture} its own "
+                    f"{key}: {name} {reason}; leave it out, or give architectures.{architecture} its own "
                     f"pruners"
                 )
-        if not asked:
+            else:
+                pruners.append(name)
+        if not pruners:
             raise ValueError(f"{key}: none for {architecture}; give at least one")
-        return _once(key, asked)
+        return _once(key, pruners)
 
     def _unsuitable(self, pruner: str, architecture: str) -> str:
         """Why a pruner cannot be used, or nothing if it can."""
