@@ -1,12 +1,12 @@
-"""Figures from tables alone: python -m effective_sparsity.figures results/reference/NAME FOLDER."""
+"""Figures from tables: python -m effective_sparsity.figures results/reference/NAME FOLDER [FIGURE...]."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from effective_sparsity.errors import DamagedFileError, UserError
+from effective_sparsity.figures.draw import draw
 from effective_sparsity.figures.registry import FIGURES
-from effective_sparsity.figures.save import save
 from effective_sparsity.study.results import Results
 
 
@@ -17,20 +17,27 @@ def main() -> int:
     )
     parser.add_argument("results", type=Path, help="folder of the study, such as results/reference/curves")
     parser.add_argument("folder", type=Path, help="where to write the figures")
+    parser.add_argument("figures", nargs="*", metavar="figure", help="those to draw (default: all)")
     options = parser.parse_args()
+    if unknown := [name for name in options.figures if name not in FIGURES]:
+        parser.error(f"no figure {', '.join(unknown)}; known: {', '.join(FIGURES)}")
     try:
         results = Results(options.results)
         print(f"Figures of the study {results.study}:")
         trained = results.provenance["study"]["train"]
         found = "subnetworks" in results.tables
         pruners = set(results.table("subnetworks").pruner) if found else set()
-        for name, figure in FIGURES.items():
-            if set(figure.tables) <= set(results.tables) and figure.suits(trained, pruners):
-                save(
-                    *figure.draw({table: results.table(table) for table in figure.tables}),
-                    options.folder / name,
-                )
-                print(f"  {name}")
+        names = [
+            name
+            for name, figure in FIGURES.items()
+            if name in (options.figures or FIGURES)
+            and set(figure.tables) <= set(results.tables)
+            and figure.suits(trained, pruners)
+        ]
+        needed = {table for name in names for table in FIGURES[name].tables}
+        draw(names, {table: results.table(table) for table in needed}, options.folder)
+        for name in names:
+            print(f"  {name}")
     except DamagedFileError as error:
         print(f"error: {error.finding}; copy or publish that folder again", file=sys.stderr)
         return 2
