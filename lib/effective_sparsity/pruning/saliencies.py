@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from effective_sparsity.connectivity.vectors import flatten, unflatten
+from effective_sparsity.connectivity.vectors import unflatten
 from effective_sparsity.datasets.store import Dataset
 from effective_sparsity.networks.prunable import kernels
 from effective_sparsity.pruning.iterative import removal_order
@@ -53,6 +53,9 @@ def snip_iterative(inputs: Inputs) -> dict[str, np.ndarray]:
     """
     model = inputs.model().to(inputs.device).train()
     vector = _as_one_vector(model)
+    weights = kernels(model)
+    scores = torch.empty_like(vector)
+    score_of = _parts(scores, weights)
     n_samples = min(inputs.architecture.snip_batch, len(inputs.dataset.train_labels))
     minibatch = min(MINIBATCH, n_samples)
     batches = _batches(inputs.dataset, minibatch, inputs.seed, inputs.device)
@@ -61,7 +64,10 @@ def snip_iterative(inputs: Inputs) -> dict[str, np.ndarray]:
         vector[torch.from_numpy(removed).long()] = 0
         model.zero_grad()
         _accumulate(model, batches, n_samples // minibatch, inputs.snip_loss)
-        return flatten(_connection_sensitivity(model))
+        for name, weight in weights.items():
+            assert weight.grad is not None, "every weight is on the way from the input to the loss"
+            torch.mul(weight.detach(), weight.grad, out=score_of[name])
+        return scores.abs_().cpu().numpy()
 
     order = removal_order(inputs.n_weights, inputs.compression, SNIP_STEPS, saliency)
     return unflatten(order, inputs.weights)
