@@ -46,6 +46,7 @@ TABLES = ["subnetworks", "dense", "layers", "history", "curves"]
 if not STUDY.train:
     TABLES = ["subnetworks", "layers", "curves"]
 FIGURES = {name: figure for name, figure in FIGURES.items() if figure.suits(STUDY.train, PLAN.pruners())}
+FIGURE_TABLES = sorted({table for figure in FIGURES.values() for table in figure.tables})
 
 
 wildcard_constraints:
@@ -55,7 +56,6 @@ wildcard_constraints:
     criterion="direct|effective",
     level=r"[0-9.e+]+",
     dataset=r"[A-Za-z0-9_.-]+",
-    figure="|".join(FIGURES),
 
 
 def dataset_of(wildcards):

@@ -20,7 +20,6 @@ rule evaluate:
         **needs("evaluate"),
     params:
         version=versions.EVALUATION,
-        engine=lambda wildcards: PLAN.engine(wildcards.architecture).name,
         subnetworks=subnetworks_of,
         steps=lambda wildcards: PLAN.recipe(wildcards.architecture).steps,
         precision=STUDY.precision,

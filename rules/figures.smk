@@ -21,25 +21,24 @@ rule toy_network:
         "../workflow_scripts/toy_network.py"
 
 
-rule figure:
+rule draw:
+    # One job: each would take longer to start than to draw. One figure alone: `python -m effective_sparsity.figures`.
     input:
-        lambda wildcards: [f"{ROOT}/tables/{name}.csv" for name in FIGURES[wildcards.figure].tables],
+        [f"{ROOT}/tables/{name}.csv" for name in FIGURE_TABLES],
     output:
-        expand(
-            f"{ROOT}/figures/{{figure}}.{{kind}}",
-            kind=["pdf", "svg", "png", "csv"],
-            allow_missing=True,
-        ),
+        expand(f"{ROOT}/figures/{{figure}}.{{kind}}", figure=FIGURES, kind=["pdf", "svg", "png", "csv"]),
     log:
-        f"{LOGS}/figures/{{figure}}.log",
+        f"{LOGS}/draw.log",
     benchmark:
-        f"{BENCHMARKS}/figures/{{figure}}.tsv"
+        f"{BENCHMARKS}/draw.tsv"
     conda:
         "../environment.yml"
+    threads: 2
     resources:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code_of("figure.py", "figures"),
+        figures=list(FIGURES),
+        code=code_of("figures.py", "figures"),
     script:
-        "../workflow_scripts/figure.py"
+        "../workflow_scripts/figures.py"

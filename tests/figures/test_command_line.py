@@ -37,6 +37,15 @@ def test_figures_that_have_their_tables_are_drawn(draw, study, tmp_path):
     assert (tmp_path / "figures/toy_network.svg").is_file()
 
 
+def test_one_figure_alone_can_be_asked_for(draw, study, tmp_path, capsys):
+    code, said = draw("mine", "figures", "costs")  # of which there is no table
+    assert (code, said.out) == (0, "Figures of the study mine:\n")
+    assert draw("mine", "figures", "toy_network")[1].out.endswith("  toy_network\n")
+    with pytest.raises(SystemExit):
+        draw("mine", "figures", "toy")
+    assert "no figure toy; known: toy_network, " in capsys.readouterr().err
+
+
 def one_line(outcome) -> str:
     code, said = outcome
     assert code == 2

@@ -17,7 +17,7 @@ from effective_sparsity.pruning.ranking import Priorities
 from effective_sparsity.pruning.ranking_file import ONE_SHOT, RankingFile, save_rankings
 from effective_sparsity.pruning.rankings import Rankings
 from effective_sparsity.storage import save_tensors
-from effective_sparsity.training.result import Trained, history_table, save_trained
+from effective_sparsity.training.result import Trained, by_column, save_trained
 
 LEVELS = {"10": 10.0, "200": 200.0}
 
@@ -53,7 +53,7 @@ def study(inputs, tmp_path_factory):
     connectivity.save(folder / "connectivity")
     save_tensors(folder / "initial", inputs.initial, prunable=inputs.prunable, classes=10)
     state = {**inputs.initial, **inputs.trained}
-    save_trained(folder / "dense", Trained(state, history_table(np.empty((0, 4))), "ok", 1), {})
+    save_trained(folder / "dense", Trained(state, by_column(np.empty((0, 4))), "ok", 1), {})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(saliencies, "SYNFLOW_STEPS", 3)
         lent = [

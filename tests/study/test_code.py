@@ -49,7 +49,7 @@ WITHOUT_VERSION = {"mine", "theirs", "lambda", "made", "lazy", "partial"}
 
 # Edits to add to the end of a file.
 EDITS = {".py": "EDITED = 1\n", ".html": "<!-- edited -->\n"}
-STEPS = {"claims": (), "figure": ("figures",), "report": ("report",), "costs": ()}
+STEPS = {"claims": (), "figures": ("figures",), "report": ("report",), "costs": ()}
 
 
 class Library:
@@ -165,13 +165,13 @@ def test_versions_of_several_pruners_tell_which_is_whose(original, pruners_befor
 @pytest.mark.parametrize(
     ("edited", "steps"),
     [
-        ("figures/tables.py", {"claims", "figure", "report"}),
-        ("pruning/mean_field.py", {"figure"}),
+        ("figures/tables.py", {"claims", "figures", "report"}),
+        ("pruning/mean_field.py", {"figures"}),
         ("claims/evidence.py", {"claims", "report"}),
         ("report/page.html", {"report"}),
         ("study/costs.py", {"costs"}),
-        ("study/tables.py", {"claims", "figure", "report", "costs"}),
-        ("storage.py", {"claims", "figure", "report", "costs"}),
+        ("study/tables.py", {"claims", "figures", "report", "costs"}),
+        ("storage.py", {"claims", "figures", "report", "costs"}),
         ("study/plan.py", set()),
     ],
 )
@@ -187,12 +187,12 @@ def test_scripts_are_code_and_remarks_and_compiled_or_touched_files_are_not(libr
     (library.folder / "figures/tables.py").touch()
     library.edit("figures/tables.py", "", "# A remark.\n")
     assert library.steps() == steps_before
-    script = library.scripts / "figure.py"
+    script = library.scripts / "figures.py"
     script.write_text(script.read_text() + EDITS[".py"])
-    assert changed(steps_before, library.steps()) == {"figure"}
+    assert changed(steps_before, library.steps()) == {"figures"}
 
 
 def test_a_package_that_is_not_there_is_an_error(original):
     with pytest.raises(subprocess.CalledProcessError) as error:
-        original.steps(figure=("figurs",))
+        original.steps(figures=("figurs",))
     assert "figurs: the library has no such package" in error.value.stderr

@@ -9,7 +9,7 @@ from effective_sparsity.training.result import (
     HISTORY_COLUMNS,
     UNREACHABLE,
     Trained,
-    history_table,
+    by_column,
     load_trained,
     save_trained,
 )
@@ -18,18 +18,18 @@ ROWS = np.array([[25, 1.5, 1.25, 0.5], [50, 1.0, 0.75, 0.875]])
 
 
 def test_the_last_row_is_the_result_of_a_finished_network():
-    network = Trained(state={}, history=history_table(ROWS), status="ok", steps=50)
+    network = Trained(state={}, evaluations=by_column(ROWS), status="ok", steps=50)
     assert (network.test_loss, network.test_accuracy) == (0.75, 0.875)
 
 
 def test_a_diverged_network_has_no_result():
-    network = Trained(state={}, history=history_table(ROWS), status="diverged", steps=61)
+    network = Trained(state={}, evaluations=by_column(ROWS), status="diverged", steps=61)
     assert math.isnan(network.test_loss) and math.isnan(network.test_accuracy)
 
 
 def test_the_history_has_its_columns_and_whole_steps_even_when_empty():
     for rows in (ROWS, np.empty((0, 4))):
-        table = history_table(rows)
+        table = Trained({}, by_column(rows), "ok", 50).history
         assert list(table.columns) == HISTORY_COLUMNS
         assert table["step"].dtype == np.int64
 
@@ -45,7 +45,7 @@ def trained() -> Trained:
             "fc1.bias": np.array([1, 2], np.float32),
             "bn1.num_batches_tracked": np.array(7),
         },
-        history=history_table(np.array([[5, 0.7, 0.6, 0.8], [10, 0.5, 0.4, 0.9]])),
+        evaluations=by_column(np.array([[5, 0.7, 0.6, 0.8], [10, 0.5, 0.4, 0.9]])),
         status="ok",
         steps=10,
         hardware="some card",
@@ -81,7 +81,7 @@ def test_places_take_a_bit_per_weight_or_four_bytes_per_weight_left(density, tmp
     random = np.random.default_rng(0)
     masks = {"w": random.random((1000, 100, 10)) < density}
     values = random.normal(size=(1000, 100, 10)).astype(np.float32) * masks["w"]
-    save_trained(tmp_path / "file", Trained({"w": values}, history_table(np.empty((0, 4))), "ok", 1), masks)
+    save_trained(tmp_path / "file", Trained({"w": values}, by_column(np.empty((0, 4))), "ok", 1), masks)
     assert np.array_equal(load_trained(tmp_path / "file").state["w"], values)
     n_left = int(masks["w"].sum())
     least = 4 * n_left + min(1_000_000 / 8, 4 * n_left)

@@ -23,7 +23,6 @@ pytestmark = pytest.mark.xdist_group("workflow")
 
 # What follows from the tables, beside the figures that do.
 READING = ["costs", "claims", "report"]
-DRAWN_FROM_THE_STUDY = len(FIGURES) - 1  # all but the toy network
 PRUNERS = ["random-uniform", "random-synflow", "magnitude-igq", "synflow"]
 STORED = ["synflow"]  # those whose rankings are stored
 
@@ -128,7 +127,7 @@ def test_a_new_pruner_leaves_the_others_alone(copy):
     copy.config["pruners"].append("lamp")
     before = {path: path.stat().st_mtime_ns for path in copy.results.rglob("*.safetensors")}
     once = ["subnetworks", "retrain_lenet-300-100_1", "evaluate", "tables", *READING]
-    assert copy.planned() == dict.fromkeys(once, 1) | {"figure": DRAWN_FROM_THE_STUDY}
+    assert copy.planned() == dict.fromkeys(once, 1) | {"draw": 1}
     copy.succeed()
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
     table = pd.read_csv(copy.results / "tables/subnetworks.csv")
@@ -261,7 +260,7 @@ def test_figures_follow_from_the_tables_alone(copy):
     for path in copy.results.iterdir():
         if path.name != "tables":
             path.rename(copy.folder / path.name)
-    assert copy.planned("figures") == {"figure": len(FIGURES)}
+    assert copy.planned("figures") == {"draw": 1}
 
 
 def test_claims_and_report_follow_from_the_tables_alone(copy):
@@ -271,7 +270,7 @@ def test_claims_and_report_follow_from_the_tables_alone(copy):
     for name in ("costs", "claims", "measurements"):
         (copy.results / f"tables/{name}.csv").unlink()
     plan = copy.planned("verdicts", "report")
-    assert plan == {"costs": 1, "claims": 1, "report": 1, "figure": len(FIGURES)}
+    assert plan == {"costs": 1, "claims": 1, "report": 1, "draw": 1}
     copy.succeed("verdicts", "report")
     claims = pd.read_csv(copy.results / "tables/claims.csv").set_index("claim")
     assert "run times of pruning and retraining (costs)" in claims.missing[5]
@@ -308,7 +307,7 @@ def test_a_study_that_trains_nothing_has_tables_and_figures_of_connectivity(fres
     fresh.config |= {"train": False, "pruners": ["random-igq", "synflow"]}
     plan = fresh.planned()
     drawn = {name for name, figure in registry.FIGURES.items() if figure.suits(False, set())}
-    once = {"initialise": 1, "trace": 1, "rank": 1, "tables": 1, "toy_network": 1, "figure": len(drawn)}
+    once = {"initialise": 1, "trace": 1, "rank": 1, "tables": 1, "toy_network": 1, "draw": 1}
     assert plan == once | {"subnetworks": 2}  # and no data set
     fresh.succeed()
     table = pd.read_csv(fresh.results / "tables/subnetworks.csv")

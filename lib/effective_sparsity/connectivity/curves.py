@@ -8,7 +8,7 @@ import numpy as np
 
 from effective_sparsity.connectivity.network import Connectivity
 from effective_sparsity.connectivity.tensors import as_array, given, keys_of
-from effective_sparsity.connectivity.vectors import flatten, unflatten
+from effective_sparsity.connectivity.vectors import flatten, stable_argsort, unflatten
 from effective_sparsity.errors import UserError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def total_order(scores: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Priorities 1 to N, ascending with the score; of equal scores the earlier weight has the higher one."""
     flat = flatten(scores)
     dtype = np.int32 if flat.size < np.iinfo(np.int32).max else np.int64
-    ascending = flat.size - 1 - np.argsort(flat[::-1], kind="stable")
+    ascending = flat.size - 1 - stable_argsort(flat[::-1])
     priorities = np.empty(flat.size, dtype)
     priorities[ascending] = np.arange(1, flat.size + 1, dtype=dtype)
     return unflatten(priorities, scores)

@@ -44,8 +44,8 @@ def removal_order(
         priority[removed] = np.arange(n_gone + 1, n_gone + 1 + len(removed))
         stays = np.ones(len(left), bool)
         stays[least] = False
-        left, scores = left[stays], scores[stays]
-    priority[left[_least(scores, len(left))]] = np.arange(n_weights - len(left) + 1, n_weights + 1)
+        left = left[stays]
+    priority[left[_least(scores[stays], len(left))]] = np.arange(n_weights - len(left) + 1, n_weights + 1)
     return priority
 
 

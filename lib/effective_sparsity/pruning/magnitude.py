@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from effective_sparsity.connectivity.vectors import stable_argsort
 from effective_sparsity.pruning.orders import Layers
 
 
@@ -21,7 +22,7 @@ def lamp(trained: Layers) -> Layers:
 
 def _lamp(weight: np.ndarray) -> np.ndarray:
     squares = np.square(weight.reshape(-1).astype(np.float64))
-    largest_first = np.argsort(-squares, kind="stable")
+    largest_first = stable_argsort(-squares)
     # Sums run from the largest down: each weight is divided by itself and all before it in this order.
     scores = np.empty_like(squares)
     sums = np.cumsum(squares[largest_first])

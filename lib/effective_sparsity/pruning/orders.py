@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from effective_sparsity.connectivity.vectors import stable_argsort
+
 # By parameter name, in the order of the model, each array shaped like its weight.
 Layers = dict[str, np.ndarray]
 
@@ -11,9 +13,7 @@ _RANDOM_ORDER = 1
 
 def by_score(scores: Layers) -> Layers:
     """Ranks by falling score; of equal scores the earlier weight ranks first. Shapes as in `scores`."""
-    return {
-        name: _ranks(np.argsort(-score.reshape(-1), kind="stable"), score) for name, score in scores.items()
-    }
+    return {name: _ranks(stable_argsort(-score.reshape(-1)), score) for name, score in scores.items()}
 
 
 def at_random(weights: Layers, seed: int) -> Layers:

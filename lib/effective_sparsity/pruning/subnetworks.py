@@ -1,12 +1,17 @@
 """Subnetworks of a ranking at all levels, and their counts."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from math import nan
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from effective_sparsity.pruning.ranking import Criterion, Ranking, as_compression
+
+if TYPE_CHECKING:  # training jobs start without it
+    import pandas as pd
 
 Masks = dict[str, np.ndarray]
 
@@ -38,6 +43,8 @@ def layer_counts(subnetwork: Subnetwork | None) -> pd.DataFrame:
     an active weight of the layer reads and feeds. Live outputs of the last layer are the classes whose logits
     depend on the input.
     """
+    import pandas as pd
+
     rows = [
         (
             name,
@@ -66,6 +73,8 @@ def curve(ranking: Ranking, n_points: int = CURVE_POINTS) -> pd.DataFrame:
     Columns n_kept, n_active, direct_compression, effective_compression (infinite where nothing is active);
     n_points rows, fewer where rounded counts coincide, from N kept weights to 1.
     """
+    import pandas as pd
+
     n_weights = ranking.n_weights
     n_kept = np.unique(np.rint(np.geomspace(n_weights, 1, n_points)).astype(int))[::-1]
     n_active = [ranking.n_active(n_weights - kept + 1) for kept in n_kept]

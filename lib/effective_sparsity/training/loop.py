@@ -10,7 +10,7 @@ from effective_sparsity.training.augmentation import draw
 from effective_sparsity.training.batches import Batches
 from effective_sparsity.training.checkpoint import Checkpoint
 from effective_sparsity.training.progress import Progress
-from effective_sparsity.training.result import Trained, history_table
+from effective_sparsity.training.result import Trained, by_column
 from effective_sparsity.training.run import Run
 
 _log = logging.getLogger(__name__)
@@ -160,7 +160,7 @@ class _Loop:
         steps, rows = int(self.stopped[network]), self.history[network]
         return Trained(
             state=self.engine.result(network, steps),
-            history=history_table(rows[~np.isnan(rows[:, 0])]),
+            evaluations=by_column(rows[~np.isnan(rows[:, 0])]),
             status="ok" if self.alive[network] else "diverged",
             steps=steps,
             hardware=self.engine.hardware,

@@ -1,21 +1,26 @@
 """What training a network gives, in memory and on disk: nothing is stored for pruned weights."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from effective_sparsity.networks.types import Masks, State
 from effective_sparsity.storage import TensorFile, save_tensors
 
+if TYPE_CHECKING:  # jobs that rank or train start without it
+    import pandas as pd
+
 HISTORY_COLUMNS = ["step", "train_loss", "test_loss", "test_accuracy"]
 
 
-def history_table(rows: np.ndarray | Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """History with its columns, from evaluations as rows of shape (n, 4) or from columns by name."""
-    return pd.DataFrame(rows, columns=HISTORY_COLUMNS).astype({"step": "int64"})
+def by_column(rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Evaluations by column, from rows of shape (n, 4)."""
+    columns = dict(zip(HISTORY_COLUMNS, np.asarray(rows, float).T.copy(), strict=True))
+    return columns | {"step": columns["step"].astype(np.int64)}
 
 
 @dataclass(frozen=True)
@@ -24,8 +29,8 @@ class Trained:
 
     Attributes:
         state: every parameter and buffer of the network by its name in `state_dict`; pruned weights are 0.
-        history: one row per evaluation, with the columns `HISTORY_COLUMNS`: updates done, mean training
-            loss since the previous row, loss and accuracy (0 to 1) on the test set with running statistics.
+        evaluations: during training, by the names `HISTORY_COLUMNS`: updates done, mean training loss since
+            the evaluation before, loss and accuracy (0 to 1) on the test set with running statistics.
         status: "ok", or "diverged" if the training loss was not finite, where training stops, or
             "unreachable" if there was no subnetwork to train.
         steps: updates done: those of the recipe, or fewer after divergence.
@@ -33,10 +38,17 @@ class Trained:
     """
 
     state: State
-    history: pd.DataFrame
+    evaluations: dict[str, np.ndarray]
     status: str
     steps: int
     hardware: str | None = None
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row per evaluation."""
+        import pandas as pd
+
+        return pd.DataFrame(self.evaluations, columns=HISTORY_COLUMNS)
 
     @property
     def test_accuracy(self) -> float:
@@ -49,11 +61,11 @@ class Trained:
         return self._last("test_loss")
 
     def _last(self, column: str) -> float:
-        return float(self.history[column].iloc[-1]) if self.status == "ok" else float("nan")
+        return float(self.evaluations[column][-1]) if self.status == "ok" else float("nan")
 
 
 # The pruner cannot reach the level.
-UNREACHABLE = Trained({}, history_table(np.empty((0, 4))), "unreachable", 0)
+UNREACHABLE = Trained({}, by_column(np.empty((0, 4))), "unreachable", 0)
 
 
 def save_trained(path: Path | str, trained: Trained, masks: Masks) -> None:
@@ -62,7 +74,7 @@ def save_trained(path: Path | str, trained: Trained, masks: Masks) -> None:
     Raises:
         RuntimeError: a weight outside its mask is not zero, so the training was wrong.
     """
-    tensors = {f"history/{column}": trained.history[column].to_numpy() for column in HISTORY_COLUMNS}
+    tensors = {f"history/{column}": trained.evaluations[column] for column in HISTORY_COLUMNS}
     for name, value in trained.state.items():
         if name not in masks:
             tensors[f"dense/{name}"] = value
@@ -97,7 +109,7 @@ def load_trained(path: Path | str) -> Trained:
 
     return Trained(
         state={name: value(name) for name in file.metadata["state"]},
-        history=history_table(file.group("history")),
+        evaluations=file.group("history"),
         status=file.metadata["status"],
         steps=file.metadata["steps"],
         hardware=file.metadata.get("hardware"),
