@@ -1,18 +1,22 @@
 """Which published models are understood, at what cost, and whether an independent check agrees.
 
-    python benchmarks/model_coverage.py torchvision timm transformers --csv results/reference/coverage.csv
+    python benchmarks/model_coverage.py torchvision timm transformers
 
 Walks all models of torchvision, one of every family of timm, and small random configurations of fifteen
 families of transformers (timm and transformers are needed for this script only). Each model is traced in a
-process of its own. The check is reachability by gradients in float64: kept weights are positive and random,
-the others 0, biases 0, norms and activations are the identity and maximum pools average; where weight times
-gradient is not 0 there is a path, so the weight must be active. Softmax and norms that are spelled out mix
-more units than the rules say (docs/effective-sparsity.md), and products of gates can vanish; `agreement` is
-the share of weights about which both say the same.
+process of its own, on one thread; times and limits are of the processor, so that other work on the machine
+does not read as failure. What is in the table already is not measured again, unless it failed.
+
+The check is reachability by gradients in float64: kept weights are positive and random, the others 0, biases
+and tokens 0, norms and activations are the identity and maximum pools average; where weight times gradient is
+not 0 there is a path, so the weight must be active. Softmax and norms that are spelled out mix more units
+than the rules say (docs/effective-sparsity.md), and products of gates can vanish; `agreement` is the share of
+weights about which both say the same.
 """
 
 import argparse
 import importlib
+import itertools
 import multiprocessing
 import resource
 import signal
@@ -26,6 +30,7 @@ import torch
 from torch import nn
 
 from effective_sparsity.connectivity import Connectivity
+from effective_sparsity.storage import replacing
 
 DENSITY = 0.3
 LARGEST_CHECK = 4e6  # weights
@@ -143,14 +148,14 @@ def measure(build, inputs, conservative):
     """Columns of the table, from a process of its own."""
     model = build().eval()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         connectivity = Connectivity(model, inputs)
     except ValueError:
         if not conservative:
             raise
         connectivity = Connectivity(model, inputs, conservative=True)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     weights = sum(torch.Size(shape).numel() for shape in connectivity.shapes.values())
     row = {
@@ -167,7 +172,7 @@ def measure(build, inputs, conservative):
         except TimeoutError:
             row["note"] = "the check took too long"
         except Exception as error:
-            row["note"] = f"the check does not run: {' '.join(str(error).split())[:120]}"
+            row["note"] = f"the check does not run: {' '.join(str(error).split())[:80]}"
     return row
 
 
@@ -181,7 +186,7 @@ def check(model, inputs, connectivity):
             if name in masks:
                 fan_in = max(1, parameter[0].numel())
                 parameter.copy_(masks[name] * (0.5 + torch.rand_like(parameter)) / (fan_in * DENSITY))
-            elif name.endswith("bias"):
+            elif name.endswith(("bias", "token")):
                 parameter.zero_()
             else:
                 parameter.fill_(1.0)
@@ -189,6 +194,8 @@ def check(model, inputs, connectivity):
     same = contradictions = 0
     for name, mask in active.items():
         weight = model.get_parameter(name)
+        if weight.grad is not None and not weight.grad.isfinite().all():
+            raise OverflowError("sums over paths leave the range of float64")
         reached = torch.zeros_like(mask) if weight.grad is None else weight * weight.grad != 0
         same += int((reached == mask).sum())
         contradictions += int((reached & ~mask).sum())
@@ -228,42 +235,53 @@ def in_process(send, seconds, *arguments):
     def give_up(*_):
         raise TimeoutError(f"not done in {seconds} s")
 
-    signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(seconds)
+    signal.signal(signal.SIGPROF, give_up)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         send.send(measure(*arguments))
     except BaseException as error:
         send.send({"traced": "no", "note": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"})
 
 
+def isolated(*arguments):
+    """The row of a model, from a process of its own."""
+    context = multiprocessing.get_context("fork")
+    receive, send = context.Pipe(duplex=False)
+    process = context.Process(target=in_process, args=(send, *arguments))
+    process.start()
+    send.close()
+    try:
+        row = receive.recv()
+    except EOFError:
+        row = {"traced": "no", "note": "killed"}
+    process.join()
+    return row
+
+
 def main():
     suites = {"torchvision": torchvision_models, "timm": timm_models, "transformers": transformers_models}
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("suites", nargs="*", choices=[*suites, []], default=[*suites])
-    parser.add_argument("--csv", type=Path, help="also write the table to this file")
-    parser.add_argument("--seconds", type=int, default=300, help="limit for each model")
+    parser.add_argument("--csv", type=Path, default=Path("results/reference/coverage/coverage.csv"))
+    parser.add_argument("--seconds", type=int, default=300, help="limit for each model, of the processor")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    rows = []
-    context = multiprocessing.get_context("fork")
-    for suite in options.suites:
-        for name, build, inputs, conservative in suites[suite]():
-            receive, send = context.Pipe(duplex=False)
-            arguments = (send, options.seconds, build, inputs, conservative)
-            process = context.Process(target=in_process, args=arguments)
-            process.start()
-            send.close()
-            try:
-                row = receive.recv()
-            except EOFError:
-                row = {"traced": "no", "note": "killed"}
-            process.join()
-            rows.append({"suite": suite, "model": name, **row})
-            print(rows[-1], flush=True)
-            if options.csv:
-                pd.DataFrame(rows).to_csv(options.csv, index=False)
-    table = pd.DataFrame(rows)
+    rows = {}
+    if options.csv.exists():
+        known = pd.read_csv(options.csv).to_dict("records")
+        rows = {(row["suite"], row["model"]): row for row in known if row["traced"] != "no"}
+    models = itertools.chain.from_iterable(((s, *model) for model in suites[s]()) for s in options.suites)
+    for suite, name, *arguments in models:
+        if (suite, name) in rows:
+            continue
+        rows[suite, name] = {"suite": suite, "model": name, **isolated(options.seconds, *arguments)}
+        print(rows[suite, name], flush=True)
+        options.csv.parent.mkdir(parents=True, exist_ok=True)
+        table = pd.DataFrame(rows.values()).sort_values(["suite", "model"])
+        with replacing(options.csv) as temporary:
+            table.to_csv(temporary, index=False)
+    table = pd.DataFrame(rows.values())
     print(table.assign(traced=table["traced"] != "no").groupby("suite")["traced"].agg(["sum", "count"]))
 
 

@@ -56,9 +56,9 @@ def where_mask(x):
     return torch.where(torch.tensor([True, False, True]), x, 2 * x.flip(2))
 
 
-def grid(x):
+def grid(x, items=1):
     torch.manual_seed(3)
-    return (2 * torch.rand(1, 3, 3, 2) - 1).to(x)
+    return (2.5 * torch.rand(items, 3, 3, 2) - 1.25).to(x)
 
 
 def ones(x):
@@ -137,6 +137,10 @@ CASES = {
     "exact nearest neighbours": (lambda x: F.interpolate(x, (7, 3), mode="nearest-exact"), MAPS),
     "resizing by area": (lambda x: F.interpolate(x, (3, 2), mode="area"), MAPS),
     "sampling at constant positions": (lambda x: F.grid_sample(x, grid(x), align_corners=False), MAPS),
+    "sampling of a batch, each at its own constant positions": (
+        lambda x: F.grid_sample(x.mT.reshape(2, 1, 4, -1), grid(x, items=2), align_corners=False),
+        MAPS,
+    ),
     "running sum": (lambda x: x.cumsum(2), ROWS),
     "running product": (lambda x: x.cumprod(1), ROWS),
     "running logsumexp": (lambda x: x.logcumsumexp(2), ROWS),

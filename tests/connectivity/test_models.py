@@ -169,6 +169,12 @@ def test_quantised_layers_are_the_layers_that_they_stand_for():
         assert np.array_equal(active[name], mask)
 
 
+def test_quantised_convolutions_may_hold_their_activation():
+    quantized = torch.ao.nn.intrinsic.quantized
+    model = nn.Sequential(quantized.ConvReLU2d(1, 2, 3), torch.ao.nn.quantized.Dropout(), nn.Flatten())
+    assert es.Connectivity(model, (1, 4, 4)).shapes == {"0.weight": (2, 1, 3, 3)}
+
+
 def test_a_scripted_model_is_refused_with_the_cure():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -130,21 +130,29 @@ class Graph:
         """Keys of the effective scores, from those of the scores, in one pass forward and one backward."""
         widths = self._forward(order, keys, live.inputs)
         outgoing = self._ends(order, self.outputs, live.outputs)
-        carried = {name: order.full(key.shape, order.never) for name, key in keys.items()}
+        carried: Keys = {}
         for step in reversed(self.steps):
             beyond = outgoing.pop(step.output, None)
             if beyond is None:
                 continue  # a result that no output uses
             if isinstance(step, WeightedStep):
-                if step.weight.parameter in keys:
+                name = step.weight.parameter
+                if name in keys:
                     through = step.operator.through(order, widths[step.inputs[0]], beyond)
-                    step.weight.raise_to(carried[step.weight.parameter], through)
+                    if name not in carried:
+                        carried[name] = order.full(keys[name].shape, order.never)
+                    step.weight.raise_to(carried[name], through)
                 reached = [step.operator.backward(order, beyond, _weight(order, step, keys))]
             else:
                 reached = list(step.operator.backward(order, beyond))
             for value, width in zip(step.inputs, reached, strict=True):
                 outgoing[value] = np.maximum(outgoing[value], width) if value in outgoing else width
-        return {name: np.minimum(key, carried[name], out=carried[name]) for name, key in keys.items()}
+        for name, key in keys.items():
+            if name in carried:
+                np.minimum(key, carried[name], out=carried[name])
+            else:  # no output uses it
+                carried[name] = order.full(key.shape, order.never)
+        return carried
 
     def n_paths(self, masks: Keys) -> float:
         """The number of paths from elements of inputs to elements of outputs; infinite beyond 1e308.

@@ -174,7 +174,7 @@ class Connectivity:
         names = {name: self._parameters.canonical(name) for name in scores}
         keys = {names[name]: keys_of(score, order) for name, score in scores.items()}
         effective = self._graph.effective(order, keys, live)
-        return {name: scores_of(effective[names[name]], order, score) for name, score in scores.items()}
+        return {name: scores_of(effective.pop(names[name]), order, score) for name, score in scores.items()}
 
     def log10_paths(self, masks: "Mapping[str, Given]") -> float:
         """The base-10 logarithm of the number of paths from the inputs to the outputs; -inf if there is none.
@@ -246,7 +246,7 @@ class Connectivity:
 
 
 def _holds_nan(score: Any) -> bool:
-    return bool((score != score).any())
+    return 0 not in score.shape and bool((highest := score.max()) != highest)
 
 
 def _live(argument: str, live, shapes: Shapes) -> list[np.ndarray | None]:

@@ -70,20 +70,20 @@ class Order(Semiring):
     def encode(self, bits: np.ndarray) -> np.ndarray:
         """Keys of scores, which are given as integers of the same bits: a < b if and only if the keys are so.
 
-        Scores must not be NaN.
+        Scores must not be NaN. Keys may share memory with the scores.
         """
-        if not self.floating:
-            return bits
-        negative_zero = np.iinfo(self.keys).min
-        return _fold_sign(np.where(bits == negative_zero, 0, bits))  # 0.0 == -0.0: equal scores, equal keys
+        keys = self.decode(bits)
+        if keys is not bits:
+            keys[keys == -1] = 0  # 0.0 == -0.0: equal scores, equal keys
+        return keys
 
     def decode(self, keys: np.ndarray) -> np.ndarray:
         """The inverse of `encode`."""
-        return _fold_sign(keys) if self.floating else keys
-
-
-def _fold_sign(bits: np.ndarray) -> np.ndarray:
-    # IEEE numbers are sign and magnitude: as integers the negative ones run backwards. Flipping their other
-    # bits corrects that, and flipping them again undoes it.
-    limits = np.iinfo(bits.dtype)
-    return bits ^ ((bits >> (limits.bits - 1)) & bits.dtype.type(limits.max))
+        if not self.floating or keys.min(initial=0) >= 0:
+            return keys
+        # IEEE numbers are sign and magnitude: as integers the negative ones run backwards. Flipping their
+        # other bits turns them round, and flipping them again turns them back.
+        limits = np.iinfo(self.keys)
+        flips = keys >> (limits.bits - 1)
+        flips &= self.keys.type(limits.max)
+        return np.bitwise_xor(keys, flips, out=flips)

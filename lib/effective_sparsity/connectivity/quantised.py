@@ -30,7 +30,7 @@ def _replace(module: nn.Module, prefix: str) -> None:
 def _in_floating_point(name: str, module: Any) -> nn.Module:
     import torch.ao.nn.quantized as quantized
 
-    if isinstance(module, (quantized.Quantize, quantized.DeQuantize)):
+    if isinstance(module, (quantized.Quantize, quantized.DeQuantize, quantized.Dropout)):
         return nn.Identity()
     if isinstance(module, quantized.QFunctional):
         return quantized.FloatFunctional()
@@ -38,12 +38,9 @@ def _in_floating_point(name: str, module: Any) -> nn.Module:
         return nn.Sigmoid()  # whichever: elementwise
     if isinstance(module, quantized.Linear) or type(module).__name__ == "Linear":
         return _with_weights(nn.Linear(module.in_features, module.out_features, device="meta"), module)
-    dimensions = type(module).__name__.removeprefix("Conv").removesuffix("d").partition("d")[0]
-    if dimensions.startswith("Transpose"):
-        dimensions = dimensions.removeprefix("Transpose")
-    kind = getattr(
-        nn, f"Conv{'Transpose' if getattr(module, 'transposed', False) else ''}{dimensions}d", None
-    )
+    # Conv2d, ConvTranspose2d, and ConvReLU2d with an activation inside: all end in their dimensions.
+    transposed = "Transpose" if getattr(module, "transposed", False) else ""
+    kind = getattr(nn, f"Conv{transposed}{type(module).__name__[-2:]}", None)
     if kind is None:
         raise UserError(
             f"layer {name} ({type(module).__name__}) is quantised; give the model in floating point"

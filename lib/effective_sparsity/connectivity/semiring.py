@@ -8,6 +8,7 @@ import numpy as np
 _WORTH_COMPILED_LOOPS = 2**22  # elements of a vector product below which importing numba would cost more
 
 _FEW = 16  # rows of a matrix product
+_LONG = 512  # columns beyond which more of them do not fill the vector unit better
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def max_min_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     # are multiplied faster than a large matrix is copied.
     if m <= _FEW and b.mT.flags.c_contiguous and not b.flags.c_contiguous:
         return _run(kernels.inner, a, b.mT, (stack, m, n))
-    if n >= max(m, k) or (m <= _FEW and b.flags.c_contiguous):
+    if n >= max(min(m, _LONG), k) or (m <= _FEW and b.flags.c_contiguous):
         return _run(kernels.outer, a, b, (stack, m, n))
     if m >= k:
         return _run(kernels.outer, b.mT, a.mT, (stack, n, m)).mT

@@ -6,10 +6,18 @@ import torch
 
 from effective_sparsity.connectivity.calls import Call, Draft, Value, call_by_name
 from effective_sparsity.connectivity.operators import AdaptivePooling, Pooling
-from effective_sparsity.connectivity.rules.basics import names, reduce, reshape, rule, unite, varies
+from effective_sparsity.connectivity.rules.basics import (
+    names,
+    numbered,
+    rearrange,
+    reduce,
+    reshape,
+    rule,
+    unite,
+    varies,
+)
 from effective_sparsity.connectivity.rules.elementwise import link
 from effective_sparsity.connectivity.windows import Window
-from effective_sparsity.errors import UserError
 
 _KINDS = [f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)]
 
@@ -85,14 +93,28 @@ def _sample(graph: Draft, call: Call) -> Value:
         terms = [reshape(graph, places, (places.shape[0], 1, *places.shape[1:]))]
         terms += [reduce(graph, x, range(2, 2 + spatial))] if varies(x) else []
         return unite(graph, terms, call.shape)
-    if len(call.tensors["grid"]) != 1:
-        raise UserError("it samples a batch at several grids")
     n = prod(x.shape[2:])
     units = torch.eye(n, dtype=torch.float64).reshape(1, n, *x.shape[2:])
-    arguments = call.tensors | {"input": units, "grid": call.tensors["grid"].cpu().double()}
-    weights = call_by_name(call.operation, arguments).reshape(n, -1)
-    flat = reshape(graph, x, (*x.shape[:2], n))
-    return reshape(graph, link(graph, flat, 2, (weights != 0).T.numpy()), call.shape)
+    grids = call.tensors["grid"].cpu().double().split(1)
+    sampled = [call_by_name(call.operation, call.tensors | {"input": units, "grid": grid}) for grid in grids]
+    linked = torch.cat(sampled).reshape(len(grids), n, -1).mT != 0
+    if len(grids) == 1:
+        flat = reshape(graph, x, (*x.shape[:2], n))
+        return reshape(graph, link(graph, flat, 2, linked[0].numpy()), call.shape)
+    return _sample_each(graph, x, linked, call.shape)
+
+
+def _sample_each(graph: Draft, x: Value, linked: torch.Tensor, shape: tuple[int, ...]) -> Value:
+    """Samples of a batch at positions of their own, linked (items, results, positions), one by one of these."""
+    (numbers,) = numbered([x])
+    numbers = numbers.reshape(*x.shape[:2], -1)
+    counts, places = linked.sum(2), linked.byte().argsort(2, descending=True)
+    terms = []
+    for i in range(max(1, int(counts.max()))):
+        place = places[:, None, :, i].expand(-1, x.shape[1], -1)
+        moved = numbers.gather(2, place) * (counts > i)[:, None]
+        terms.append(rearrange(graph, [x], moved.reshape(shape)))
+    return unite(graph, terms, shape)
 
 
 @rule(*names("torchvision.roi_align torchvision.roi_pool"))
