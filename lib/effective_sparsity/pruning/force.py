@@ -10,7 +10,7 @@ import torch
 
 from effective_sparsity.connectivity.vectors import unflatten
 from effective_sparsity.pruning.gradients import gradients
-from effective_sparsity.pruning.iterative import removal_order, scores_with_return
+from effective_sparsity.pruning.iterative import order_with_return, removal_order
 from effective_sparsity.pruning.models import as_one_vector
 from effective_sparsity.pruning.pruners import Inputs
 
@@ -32,8 +32,8 @@ def force(inputs: Inputs) -> dict[str, np.ndarray]:
         vector[torch.from_numpy(removed).long()] = 0
         return (dense * next(fresh)).abs().cpu().numpy()
 
-    scores = scores_with_return(inputs.n_weights, inputs.compression, STEPS, saliency)
-    return unflatten(scores, inputs.weights)
+    order = order_with_return(inputs.n_weights, inputs.compression, STEPS, saliency)
+    return unflatten(order, inputs.weights)
 
 
 def grasp_iterative(inputs: Inputs) -> dict[str, np.ndarray]:

@@ -49,16 +49,17 @@ def removal_order(
     return priority
 
 
-def scores_with_return(
+def order_with_return(
     n_weights: int,
     compression: float,
     n_steps: int,
     saliency: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    """Saliencies of the last of many steps, each of which chooses anew among all weights.
+    """Priorities 1..n_weights of the last of many steps, each of which chooses anew among all weights.
 
     After step t of T the n_weights * compression^(-t / T) most salient weights are left; one that a step
-    removes may return in a later one (de Jorge et al. 2021, algorithm 1).
+    removes may return in a later one (de Jorge et al. 2021, algorithm 1). Of equally salient weights, such as
+    those without a path, the one that the step before kept longer is kept longer, at first the earlier.
 
     Args:
         n_weights, compression, n_steps: as for `removal_order`.
@@ -68,12 +69,15 @@ def scores_with_return(
     Raises:
         UserError: a saliency is not finite.
     """
+    priority = np.arange(n_weights, 0, -1, dtype=np.int32)
     removed = np.arange(0)
     for step in range(1, n_steps + 1):
         scores = saliency(removed)
         _check(scores, step, n_steps, compression)
-        removed = _least(scores, n_weights - n_at_compression(n_weights, compression ** (step / n_steps)))
-    return scores
+        ascending = np.lexsort((priority, scores))
+        priority[ascending] = np.arange(1, n_weights + 1)
+        removed = ascending[: n_weights - n_at_compression(n_weights, compression ** (step / n_steps))]
+    return priority
 
 
 def _check(scores: np.ndarray, step: int, n_steps: int, compression: float) -> None:

@@ -249,7 +249,7 @@ PAPER: dict[str, Pruner] = {
 # Those that came after; in a study only if it names them, or all of them as "since-2021".
 SINCE_2021: dict[str, Pruner] = {
     "force": Pruner(
-        Lazy("effective_sparsity.pruning.force:force"), needs_data=True, iterative=True, version=1
+        Lazy("effective_sparsity.pruning.force:force"), needs_data=True, iterative=True, version=2
     ),
     "grasp-iterative": Pruner(
         Lazy("effective_sparsity.pruning.force:grasp_iterative"), needs_data=True, iterative=True, version=1
