@@ -17,7 +17,7 @@ def on_files(files: Files, config) -> Files:
     linked = [path.parent / link for path in pages for link in LINK.findall(path.read_text())]
     media = [path for pattern in MEDIA for path in sorted(ROOT.glob(pattern))]
     found = {path.resolve() for path in (*pages, *media, *linked) if path.is_file()}
-    for file in list(files.documentation_pages()) + list(files.media_files()):
+    for file in [file for file in files if file.src_dir == config.docs_dir]:
         files.remove(file)
     for path in sorted(found):
         name = path.relative_to(ROOT).as_posix()

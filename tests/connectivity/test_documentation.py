@@ -4,7 +4,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from effective_sparsity.connectivity import network, tensors
+from effective_sparsity.connectivity import curves, network, report, tensors
 
 PAGE = Path(__file__).parents[2] / "docs" / "effective-sparsity.md"
 
@@ -17,7 +17,9 @@ def test_worked_example_of_the_documentation_runs():
 
 
 def test_examples_in_docstrings_run():
-    for module in (network, tensors):
-        result = doctest.testmod(module, extraglobs={"torch": torch})
+    for module in (curves, network, report, tensors):
+        result = doctest.testmod(
+            module, extraglobs={"torch": torch}, optionflags=doctest.NORMALIZE_WHITESPACE
+        )
         assert result.attempted
         assert result.failed == 0

@@ -33,6 +33,7 @@ addEventListener("load", async () => {
 
   const probe = document.createElement("pre");
   probe.id = "probe";
-  probe.textContent = btoa(JSON.stringify(found));
+  const bytes = new TextEncoder().encode(JSON.stringify(found));
+  probe.textContent = btoa(String.fromCharCode(...bytes));
   document.body.append(probe);
 });

@@ -40,6 +40,13 @@ def compression_curve(
 
     Raises:
         UserError: as for `effective_sparsity.effective_scores`, and compressions below 1.
+
+    Example:
+        >>> model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU(), torch.nn.Linear(2, 1))
+        >>> scores = {"0.weight": torch.tensor([[5, 1], [2, 7]]), "2.weight": torch.tensor([[3, 6]])}
+        >>> curve = compression_curve(model, scores, inputs=(2,), compressions=[2, 6])
+        >>> curve[["compression", "n_kept", "n_active"]].to_dict("records")
+        [{'compression': 2.0, 'n_kept': 3, 'n_active': 2}, {'compression': 6.0, 'n_kept': 1, 'n_active': 0}]
     """
     import pandas  # here, because most of those who need connectivity need no tables
 

@@ -69,6 +69,17 @@ def sparsity_report(
 
     Raises:
         UserError: as for `effective_sparsity.effective_masks`.
+
+    Example:
+        >>> model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU(), torch.nn.Linear(2, 1))
+        >>> masks = {"2.weight": torch.tensor([[False, True]])}
+        >>> print(sparsity_report(model, inputs=(2,), masks=masks))
+                                                 compression
+        layer     shape  weights  kept  active  direct  effective
+        0.weight    2x2        4     4       2       1          2
+        2.weight    1x2        2     1       1       2          2
+        total                  6     5       3     1.2          2
+        FLOPs per sample: 12 dense, 6 effective; bytes: 36, 20 compacted
     """
     import pandas  # here, because most uses of connectivity need no tables
 
