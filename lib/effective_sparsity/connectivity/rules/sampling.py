@@ -105,7 +105,7 @@ def _sample(graph: Draft, call: Call) -> Value:
 
 
 def _sample_each(graph: Draft, x: Value, linked: torch.Tensor, shape: tuple[int, ...]) -> Value:
-    """Samples of a batch at positions of their own, linked (items, results, positions), one by one of these."""
+    """Samples of a batch at positions of their own, linked (items, results, positions), one by one."""
     (numbers,) = numbered([x])
     numbers = numbers.reshape(*x.shape[:2], -1)
     counts, places = linked.sum(2), linked.byte().argsort(2, descending=True)
