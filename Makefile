@@ -18,7 +18,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help environment study progress reference leaderboard test lint docs archive clean
+.PHONY: help environment study progress reference leaderboard test gpu lint docs archive clean
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -43,6 +43,9 @@ leaderboard: .venv/complete  ## Run the leaderboard again, with PRUNER added, pu
 
 test: lint  ## Check the style and run the tests; PYTEST_FLAGS="-k mnist" selects some
 	OMP_NUM_THREADS=1 .venv/bin/pytest -n auto --maxprocesses 4 --dist loadgroup $(PYTEST_FLAGS)
+
+gpu: .venv/complete  ## On a machine with a GPU: its tests, times of training and a short study, all into gpu.txt
+	.venv/bin/python benchmarks/gpu.py
 
 lint: .venv/complete  ## Check the style and the types of the library, and the workflow
 	.venv/bin/ruff check

@@ -13,11 +13,12 @@ from effective_sparsity.pruning.ranking_file import ONE_SHOT, RankingFile, save_
 from effective_sparsity.pruning.rankings import inputs_of
 from effective_sparsity.study.cards import job_device
 from effective_sparsity.study.job import job_log
-from effective_sparsity.training.device import resolve_device
+from effective_sparsity.training.device import resolve_device, switches
 from effective_sparsity.training.execution import Execution
 from effective_sparsity.training.run import Run
 
-with job_log(snakemake.log[0]):
+# Gradients in float32, also where PyTorch lets a GPU round the factors of convolutions.
+with job_log(snakemake.log[0]), switches(Execution()):
     torch.set_num_threads(snakemake.threads)
     name, architecture = snakemake.wildcards.pruner, snakemake.wildcards.architecture
     files, settings, pruner = snakemake.input, snakemake.params.settings, PRUNERS[name]
