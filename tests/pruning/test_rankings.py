@@ -103,13 +103,15 @@ def test_costly_are_the_pruners_that_take_gradients_or_the_data_set():
 
 
 @pytest.mark.parametrize("name", ["magnitude-igq", "random-synflow", "synflow"])
-def test_nothing_but_gradients_imports_pytorch(name, study):
+def test_nothing_but_gradients_imports_pytorch_and_nothing_but_tables_pandas(name, study):
     files = {key: str(path) for key, path in files_of(name, study[0]).items()}
     program = f"""
 import sys
 from effective_sparsity.pruning.rankings import Rankings
 from effective_sparsity.pruning.subnetworks import layer_counts, subnetwork
 rankings = Rankings({name!r}, "lenet-300-100", 0, {files!r})
+rankings["10"]
+assert "pandas" not in sys.modules  # of jobs that train, too
 assert len(layer_counts(subnetwork(rankings["10"], "effective", 10.0))) == 3
 assert "torch" not in sys.modules
 """

@@ -308,7 +308,8 @@ def test_a_network_that_does_not_fit_the_data_is_refused(perceptron, state_of, s
             train(state_of(perceptron(widths)), [{}], run(small_data, recipe()))
 
 
-def test_pytorch_is_not_imported():
+@pytest.mark.parametrize("library", ["torch", "pandas"])
+def test_what_training_does_not_need_is_not_imported(library):
     """It would cost each job its start-up time."""
-    code = "import sys, effective_sparsity.training.packed; sys.exit('torch' in sys.modules)"
+    code = f"import sys, effective_sparsity.training.packed.engine; sys.exit({library!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
