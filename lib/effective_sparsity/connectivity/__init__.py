@@ -18,7 +18,8 @@ The graph and the paths through it, with NumPy alone:
 
 * `graph`: the steps of a network, and the passes that find the widest paths, and count paths
 * `operators`, `weighted`: how these pass through operations without and with a weight
-* `windows`, `semiring` (`kernels`): sliding windows, and what is taken along and across paths
+* `views`, `windows`: elements that stand elsewhere in memory, and sliding windows
+* `semiring` (`kernels`): what is taken along and across paths
 * `repeats`: equal columns of a product, which are computed once
 * `orders`: scores of any dtype as integers in the same order
 * `files`: a graph in a file

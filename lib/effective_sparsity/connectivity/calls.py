@@ -123,19 +123,10 @@ class Weight:
     origin: Arrangement | Entangled | None = None
     tensor: Tensor | None = None
 
-    def slice(self, index: int) -> "Weight":
-        """One element along the first dimension."""
-        origin = self.origin
-        if isinstance(origin, Arrangement):
-            origin = origin.then(lambda tensor: tensor[index])
-        return Weight(self.shape[1:], origin, None if self.tensor is None else self.tensor[index])
-
-    def reshaped(self, shape: tuple[int, ...]) -> "Weight":
-        """The same elements in another shape."""
-        origin = self.origin
-        if isinstance(origin, Arrangement):
-            origin = origin.then(lambda tensor: tensor.reshape(shape))
-        return Weight(shape, origin, None if self.tensor is None else self.tensor.reshape(shape))
+    def moved(self, move: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> "Weight":
+        """The factor of this shape that is a view of this one."""
+        origin = self.origin.then(move) if isinstance(self.origin, Arrangement) else self.origin
+        return Weight(shape, origin, None if self.tensor is None else move(self.tensor))
 
 
 def number_of(value: Value) -> int:

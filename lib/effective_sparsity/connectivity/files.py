@@ -4,34 +4,13 @@ from dataclasses import fields, is_dataclass
 
 import numpy as np
 
-from effective_sparsity.connectivity import operators, weighted
-from effective_sparsity.connectivity.graph import Graph, Operand, Step, WeightedStep
-from effective_sparsity.connectivity.windows import Window
+from effective_sparsity.connectivity import graph, operators, weighted
 
 _KINDS = {
-    kind.__name__: kind
-    for kind in (
-        Graph,
-        Step,
-        WeightedStep,
-        Operand,
-        Window,
-        operators.Accumulation,
-        operators.ActivationProduct,
-        operators.AdaptivePooling,
-        operators.Attention,
-        operators.Concatenation,
-        operators.Links,
-        operators.Pooling,
-        operators.Rearrangement,
-        operators.Reduction,
-        operators.Union,
-        weighted.ActivationTimesWeight,
-        weighted.Convolution,
-        weighted.Lookup,
-        weighted.TransposedConvolution,
-        weighted.WeightTimesActivation,
-    )
+    name: kind
+    for module in (graph, operators, weighted)
+    for name, kind in vars(module).items()
+    if is_dataclass(kind)
 }
 
 

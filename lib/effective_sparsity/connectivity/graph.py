@@ -9,6 +9,7 @@ import numpy as np
 from effective_sparsity.connectivity.operators import Operator
 from effective_sparsity.connectivity.orders import Order
 from effective_sparsity.connectivity.semiring import COUNTS, Semiring
+from effective_sparsity.connectivity.views import View
 from effective_sparsity.connectivity.weighted import Weighted
 
 Keys = dict[str, np.ndarray]
@@ -24,28 +25,18 @@ class Operand:
     Attributes:
         shape: of the operand.
         parameter: name of the parameter that its elements come from; None if they conduct always.
-        view: offset and strides, in elements, that make it a view of the parameter.
+        view: of the parameter.
         origin: if it is no view, the flat index in the parameter of each element of the operand.
     """
 
     shape: tuple[int, ...]
     parameter: str | None = None
-    view: tuple[int, tuple[int, ...]] | None = None
+    view: View | None = None
     origin: np.ndarray | None = None
 
     def of(self, array: np.ndarray) -> np.ndarray:
         """The operand, from an array shaped like the parameter; shares memory with it if it is a view."""
-        if self.view is None:
-            return array.reshape(-1)[self.origin].reshape(self.shape)
-        offset, strides = self.view
-        # Unlike as_strided this checks that the view stays within the array.
-        return np.ndarray(
-            self.shape,
-            array.dtype,
-            np.ascontiguousarray(array),
-            offset * array.itemsize,
-            tuple(stride * array.itemsize for stride in strides),
-        )
+        return self.view.on(array) if self.view else array.reshape(-1)[self.origin].reshape(self.shape)
 
     def raise_to(self, array: np.ndarray, operand: np.ndarray) -> None:
         """Raises an array shaped like the parameter, in place, to the maximum with the operand's elements."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from effective_sparsity.connectivity.tensors import Given
 
 # Of the files; another version is not read.
-_FORMAT = 2
+_FORMAT = 3
 
 Shapes = dict[str, tuple[int, ...]]
 

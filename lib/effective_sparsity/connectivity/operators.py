@@ -16,6 +16,7 @@ from math import ceil, floor, prod
 import numpy as np
 
 from effective_sparsity.connectivity.semiring import Semiring
+from effective_sparsity.connectivity.views import View
 from effective_sparsity.connectivity.windows import Window
 
 Shape = tuple[int, ...]
@@ -83,13 +84,13 @@ class Rearrangement(Operator):
         shapes: of the operands.
         result: shape of the result.
         moved: see origin; None if the elements of the operands follow each other, or for a view.
-        view: for views of one operand, their offset and strides, in elements.
+        view: of the operand, where there is one.
     """
 
     shapes: tuple[Shape, ...]
     result: Shape
     moved: np.ndarray | None = None
-    view: tuple[int, tuple[int, ...]] | None = None
+    view: View | None = None
 
     @property
     def origin(self) -> np.ndarray | None:
@@ -98,11 +99,11 @@ class Rearrangement(Operator):
         """
         if self.view is None:
             return self.moved
-        return self._viewed(np.arange(1, 1 + prod(self.shapes[0]))).reshape(-1)
+        return self.view.on(np.arange(1, 1 + prod(self.shapes[0]))).reshape(-1)
 
     def forward(self, semiring, *inputs):
         if self.view is not None:
-            return self._viewed(inputs[0])
+            return self.view.on(inputs[0])
         elements = [x.reshape(-1) for x in inputs]
         if self.moved is not None:
             elements = [np.concatenate([semiring.full((1,), semiring.never), *elements])[self.moved]]
@@ -110,9 +111,10 @@ class Rearrangement(Operator):
         return joined.reshape(self.result)
 
     def backward(self, semiring, outgoing):
-        if self.view is not None and (apart := self._apart()) is not None:
+        if self.view is not None and not self.view.interleaves():
             widest = semiring.full(self.shapes[0], semiring.never)
-            self._viewed(widest)[apart] = semiring.joined(outgoing, self._repeated(), keepdims=True)
+            once = semiring.joined(outgoing, self.view.repeated, keepdims=True)
+            self.view.on(widest)[self.view.first] = once
             return [widest]
         ends = np.cumsum([prod(shape) for shape in self.shapes])
         elements = outgoing.reshape(-1)
@@ -123,35 +125,6 @@ class Rearrangement(Operator):
             elements = widest[1:]
         parts = np.split(elements, ends[:-1])
         return [part.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True)]
-
-    def _viewed(self, x: np.ndarray) -> np.ndarray:
-        assert self.view is not None, "for views only"
-        offset, strides = self.view
-        # Unlike as_strided this checks that the view stays within the array.
-        return np.ndarray(
-            self.result,
-            x.dtype,
-            np.ascontiguousarray(x),
-            offset * x.itemsize,
-            tuple(stride * x.itemsize for stride in strides),
-        )
-
-    def _repeated(self) -> tuple[int, ...]:
-        """Dimensions along which a view repeats its elements."""
-        assert self.view is not None, "for views only"
-        return tuple(dim for dim, stride in enumerate(self.view[1]) if stride == 0)
-
-    def _apart(self) -> tuple[slice, ...] | None:
-        """The first of all repetitions; None if elements of the view share a place in other ways."""
-        assert self.view is not None, "for views only"
-        reach = 0
-        for stride, size in sorted(zip(self.view[1], self.result, strict=True)):
-            if size > 1 and stride > 0:
-                if stride <= reach:
-                    return None
-                reach += stride * (size - 1)
-        repeated = self._repeated()
-        return tuple(slice(1) if dim in repeated else slice(None) for dim in range(len(self.result)))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from effective_sparsity.connectivity.graph import Operand
+from effective_sparsity.connectivity.views import View
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,10 @@ def operand(origin: Arrangement | Entangled | None, shape: tuple[int, ...]) -> O
     parameter = torch.empty(origin.shape, dtype=torch.int64)  # never read, so it takes no memory
     moved = origin.of(parameter)
     same_memory = moved.untyped_storage().data_ptr() == parameter.untyped_storage().data_ptr()
-    if same_memory and not _overlaps(moved):
-        return Operand(shape, origin.parameter, view=(int(moved.storage_offset()), tuple(moved.stride())))
+    view = View.of(moved)
+    repeats = any(moved.shape[dim] > 1 for dim in view.repeated)
+    if same_memory and not repeats and not view.interleaves():
+        return Operand(shape, origin.parameter, view)
     numbers = origin.of(torch.arange(prod(origin.shape)).view(origin.shape))
     return Operand(shape, origin.parameter, origin=numbers.flatten().numpy())
 
@@ -105,14 +108,3 @@ def _nonzero(used: list[tuple[Operand, Tensor]], shape: tuple[int, ...]) -> np.n
         operand_.raise_to(kept, (tensor != 0).numpy())
         operand_.raise_to(seen, np.ones(operand_.shape, bool))
     return kept | ~seen
-
-
-def _overlaps(view: Tensor) -> bool:
-    """Whether elements of a view may share a place: some do, or its dimensions interleave."""
-    reach = 0
-    for stride, size in sorted(zip(view.stride(), view.shape, strict=True)):
-        if size > 1:
-            if stride <= reach:
-                return True
-            reach += stride * (size - 1)
-    return False

@@ -16,7 +16,7 @@ import torch
 
 from effective_sparsity.connectivity.calls import Call, Draft, Value
 from effective_sparsity.connectivity.rules import lookups, products, sampling  # noqa: F401
-from effective_sparsity.connectivity.rules.basics import RULES, Rule, names, reduce, union, unite, varies
+from effective_sparsity.connectivity.rules.basics import RULES, Rule, names, reduce_all, union, unite, varies
 from effective_sparsity.connectivity.rules.constants import origin
 from effective_sparsity.connectivity.rules.elementwise import CONTENT_FREE
 from effective_sparsity.errors import UserError
@@ -96,7 +96,7 @@ def _unknown(graph: Draft, call: Call) -> Value:
 def _everything(graph: Draft, call: Call) -> list[Value]:
     """Paths from each element of each operand to each element of each result: never too few."""
     graph.entangle(call.values(), call.name)
-    sources = [reduce(graph, x, range(len(x.shape)), keepdim=False) for x in call.activations()]
+    sources = [reduce_all(graph, x) for x in call.activations()]
     return [
         unite(graph, sources, result.shape) if result.numel() else Value(result.shape, varying=False)
         for result in call.results

@@ -38,6 +38,16 @@ def unite(graph: Draft, values: Iterable[Value], shape: Sequence[int]) -> Value:
     return graph.emit(Union(tuple(value.shape for value in inputs), tuple(shape)), inputs, shape)
 
 
+def merge(graph: Draft, values: list[Value], shape: Sequence[int]) -> Value:
+    """As `unite`, without a step where there is one value of this shape."""
+    return values[0] if len(values) == 1 and values[0].shape == tuple(shape) else unite(graph, values, shape)
+
+
+def reduce_all(graph: Draft, x: Value) -> Value:
+    """A single number that depends on all elements."""
+    return reduce(graph, x, range(len(x.shape)), keepdim=False)
+
+
 def reduce(graph: Draft, x: Value, dims: Iterable[int], keepdim: bool = True) -> Value:
     """A result that depends on all elements along dimensions."""
     rank = len(x.shape)

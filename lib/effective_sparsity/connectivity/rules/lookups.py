@@ -15,6 +15,7 @@ from effective_sparsity.connectivity.rules.basics import (
     numbered,
     rearrange,
     reduce,
+    reduce_all,
     reshape,
     rule,
     spread,
@@ -134,7 +135,7 @@ def _index_put(graph: Draft, call: Call) -> Value | list[Value]:
         rank = len(call["values"].shape)
         terms.append(reduce(graph, call["values"], range(max(rank - behind, 0)), keepdim=False))
     places = [index for index in indices if varies(index)]
-    terms += [reduce(graph, index, range(len(index.shape)), keepdim=False) for index in places]
+    terms += [reduce_all(graph, index) for index in places]
     return unite(graph, terms, call.shape)
 
 
@@ -151,4 +152,4 @@ def _sort(graph: Draft, call: Call) -> list[Value]:
 @rule(*names("histc bincount"))
 def _count(graph: Draft, call: Call) -> Value:
     x = call["self"]
-    return unite(graph, [reduce(graph, x, range(len(x.shape)), keepdim=False)], call.shape)
+    return unite(graph, [reduce_all(graph, x)], call.shape)

@@ -17,6 +17,7 @@ from effective_sparsity.connectivity.rules.basics import (
     unite,
     varies,
 )
+from effective_sparsity.connectivity.views import View
 from effective_sparsity.errors import UserError
 
 # Operations by the arguments whose elements they move or fill in; the others are indices or sizes.
@@ -74,7 +75,7 @@ def _views(graph: Draft, call: Call) -> list[Value]:
     values = []
     for part in results if isinstance(results, (list, tuple)) else [results]:
         unmoved = part.numel() == x.size and part.is_contiguous()
-        view = None if unmoved else (int(part.storage_offset()), tuple(part.stride()))
+        view = None if unmoved else View.of(part)
         values.append(graph.emit(Rearrangement((x.shape,), tuple(part.shape), view=view), [x], part.shape))
     return values
 

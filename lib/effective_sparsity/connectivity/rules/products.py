@@ -6,6 +6,7 @@ import torch
 from effective_sparsity.connectivity.calls import Call, Draft, Value, Weight
 from effective_sparsity.connectivity.operators import ActivationProduct, Attention
 from effective_sparsity.connectivity.rules.basics import (
+    merge,
     names,
     numbered,
     rearrange,
@@ -53,7 +54,7 @@ def _product(graph: Draft, call: Call) -> Value:
         b = _as_matrix(graph, call, right, right_dim)
         product = _multiply(graph, a, b)
         terms.append(product if product.shape == call.shape else reshape(graph, product, call.shape))
-    return terms[0] if len(terms) == 1 and terms[0].shape == call.shape else unite(graph, terms, call.shape)
+    return merge(graph, terms, call.shape)
 
 
 def _as_matrix(graph: Draft, call: Call, name: str, dim: int | None) -> Value | Weight:
@@ -62,7 +63,9 @@ def _as_matrix(graph: Draft, call: Call, name: str, dim: int | None) -> Value | 
     if dim is None:
         return factor
     shape = (1, *factor.shape) if dim == 0 else (*factor.shape, 1)
-    return reshape(graph, factor, shape) if isinstance(factor, Value) else factor.reshaped(shape)
+    if isinstance(factor, Value):
+        return reshape(graph, factor, shape)
+    return factor.moved(lambda tensor: tensor.reshape(shape), shape)
 
 
 def _multiply(graph: Draft, a: Value | Weight, b: Value | Weight) -> Value:
@@ -82,7 +85,10 @@ def _experts(graph: Draft, call: Call) -> Value:
     x, weight = call[tokens], call.weight(experts)
     if not varies(x) or varies(call[experts]) or len(x.shape) != 2 or len(weight.shape) != 3:
         raise UserError("it is no product of tokens with a stack of experts")
-    terms = [_multiply(graph, x, weight.slice(i)) for i in range(weight.shape[0])]
+    terms = [
+        _multiply(graph, x, weight.moved(lambda stack, i=i: stack[i], weight.shape[1:]))
+        for i in range(weight.shape[0])
+    ]
     terms += [reduce(graph, call["offs"], [0])] if varies(call.get("offs")) else []
     return unite(graph, terms, call.shape)
 
@@ -99,7 +105,7 @@ def _convolution(graph: Draft, call: Call) -> Value:
         terms.append(_through_kernel(graph, call))
     if varies(call["bias"]):
         terms.append(reshape(graph, call["bias"], (call["bias"].size, *(1,) * _spatial(call))))
-    return terms[0] if len(terms) == 1 and terms[0].shape == call.shape else unite(graph, terms, call.shape)
+    return merge(graph, terms, call.shape)
 
 
 def _convolve(graph: Draft, call: Call) -> Value:
@@ -163,8 +169,7 @@ def _attention(graph: Draft, call: Call) -> Value:
         tokens.append(_for_all_heads(graph, reduce(graph, key, [-1]), heads))
     terms = []
     if tokens:
-        shape = (*heads, *value.shape[-2:])
-        sources = tokens[0] if len(tokens) == 1 and tokens[0].shape == shape else unite(graph, tokens, shape)
+        sources = merge(graph, tokens, (*heads, *value.shape[-2:]))
         terms.append(_attend(graph, sources, _allowed(call, query.shape[-2], key.shape[-2])))
     mask = _mask(call)
     terms += [reduce(graph, x, [-1]) for x in (query, mask) if isinstance(x, Value) and x.varying]
