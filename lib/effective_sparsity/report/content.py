@@ -178,9 +178,10 @@ def facts(subnetworks: pd.DataFrame, provenance: Mapping) -> list[tuple[str, str
     networks = subnetworks[PANEL].drop_duplicates()
     levels = subnetworks.target_compression.astype(float)
     names = [panel_title(row.architecture, row.dataset) for row in networks.itertuples()]
+    criteria = " and ".join(sorted(subnetworks.criterion.unique()))
     return [
         ("Networks", ", ".join(names) or "none"),
-        ("Pruners", f"{subnetworks.pruner.nunique()}, direct and effective pruning"),
+        ("Pruners", f"{subnetworks.pruner.nunique()}, {criteria} pruning"),
         ("Compressions", _levels(levels)),
         ("Seeds", str(subnetworks.seed.nunique())),
         ("Subnetworks", f"{len(subnetworks):,}"),
