@@ -104,3 +104,14 @@ def test_without_its_pruners_a_figure_shows_the_dense_network_alone(tables):
     figure, data = accuracy_random_quotas(tables)
     assert set(data.pruner) == {"dense"}
     assert not any(axes.patches or axes.collections for axes in figure.axes)
+
+
+def test_a_frame_without_subnetworks_has_no_panel(tables):
+    effective = tables | {"subnetworks": tables["subnetworks"].query("criterion == 'effective'")}
+    for subject, frames in [
+        (tables, ["Direct pruning", "Effective pruning"]),
+        (effective, ["Effective pruning"]),
+    ]:
+        figure, data = accuracy_at_initialisation(subject)
+        titles = [axes.get_title("left") for axes in figure.get_axes()]
+        assert titles == frames * len(data.architecture.unique())

@@ -77,21 +77,23 @@ def _tabulate(tables: Tables, pruners: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
-    cells = part.subplots(1, len(FRAMES), sharey=True)
     subnetworks = data[data.criterion != "dense"]
+    dense = data[(data.criterion == "dense") & data.seed.isna()]
+    frames = [frame for frame in FRAMES if frame in set(subnetworks.criterion)] or FRAMES
+    cells = part.subplots(1, len(frames), sharey=True, squeeze=False)[0]
     pruners = in_order(subnetworks.pruner)
     accuracy_axis(cells[0], data.test_accuracy)
     cells[0].set_ylabel("Test accuracy")
-    for axes, frame in zip(cells, FRAMES, strict=True):
+    for axes, frame in zip(cells, frames, strict=True):
         log_axes(axes, x=log_limits(subnetworks.compression))
         axes.set(title=f"{frame.capitalize()} pruning", xlabel=f"{frame.capitalize()} compression")
-        for row in data[(data.criterion == "dense") & data.seed.isna()].itertuples():
+        for row in dense.itertuples():
             axes.axhline(inside(row.test_accuracy), color=GREY, linewidth=0.8, zorder=1, gid="dense")
         _draw_frame(axes, subnetworks[subnetworks.criterion == frame], pruners)
     heights = subnetworks[subnetworks.seed.isna()].groupby(["criterion", "pruner"]).test_accuracy.mean()
     heights = heights["effective" if "effective" in heights else "direct"] if len(heights) else heights
     best_first = sorted(pruners, key=lambda pruner: -heights.get(pruner, 0.0))
-    return [entry("Dense", color=GREY, linewidth=0.8), *pruner_entries(best_first)]
+    return [entry("Dense", color=GREY, linewidth=0.8)] * bool(len(dense)) + pruner_entries(best_first)
 
 
 def _draw_frame(axes: Axes, data: pd.DataFrame, pruners: list[str]) -> None:
