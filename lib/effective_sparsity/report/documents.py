@@ -152,9 +152,9 @@ NUMBERS: dict[str, Callable[..., str]] = {
 
 
 def accuracies(results: Results, *levels: str) -> list[str]:
-    """Mean test accuracy in per cent, direct and effective: a row per pruner."""
+    """Mean test accuracy in per cent by level and criterion: a row per pruner."""
     rows = results.table("subnetworks")
-    columns = [(criterion, level) for level in levels for criterion in ("direct", "effective")]
+    columns = [(criterion, level) for level in levels for criterion in sorted(rows.criterion.unique())]
     lines = ["| | " + " | ".join(f"{criterion}, {float(level):,.0f}" for criterion, level in columns) + " |"]
     lines.append("| --- |" + " --- |" * len(columns))
     for pruner in rows.pruner[rows.test_accuracy.notna()].unique():
