@@ -231,6 +231,23 @@ def call(model, inputs):
     return sum(tensor.sum() for _, tensor in tensors_of(outputs) if tensor.requires_grad)
 
 
+def summary(table):
+    """The table in a few lines of Markdown."""
+    lines = [
+        "| suite | models | exactly | conservatively | not | checked | contradictions | least agreement "
+        "| median trace (s) | longest trace (s) |\n" + "| --- " * 10 + "|\n"
+    ]
+    for suite, rows in table.groupby("suite", sort=False):
+        kinds = rows["traced"].value_counts()
+        counts = " | ".join(str(kinds.get(kind, 0)) for kind in ("exactly", "conservatively", "no"))
+        lines.append(
+            f"| {suite} | {len(rows)} | {counts} | {rows['agreement'].count()} "
+            f"| {rows['contradictions'].sum():.0f} | {rows['agreement'].min():.2f} "
+            f"| {rows['seconds'].median():.2f} | {rows['seconds'].max():.1f} |\n"
+        )
+    return "".join(lines)
+
+
 def in_process(send, seconds, *arguments):
     def give_up(*_):
         raise TimeoutError(f"not done in {seconds} s")
@@ -263,6 +280,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("suites", nargs="*", choices=[*suites, []], default=[*suites])
     parser.add_argument("--csv", type=Path, default=Path("results/reference/coverage/coverage.csv"))
+    parser.add_argument("--document", type=Path, help="page whose summary is filled in from the table")
     parser.add_argument("--seconds", type=int, default=300, help="limit for each model, of the processor")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -281,8 +299,12 @@ def main():
         table = pd.DataFrame(rows.values()).sort_values(["suite", "model"])
         with replacing(options.csv) as temporary:
             table.to_csv(temporary, index=False)
-    table = pd.DataFrame(rows.values())
-    print(table.assign(traced=table["traced"] != "no").groupby("suite")["traced"].agg(["sum", "count"]))
+    text = summary(pd.read_csv(options.csv))
+    print(text)
+    if options.document:
+        before, _, rest = options.document.read_text().partition("<!-- summary -->\n")
+        after = rest.partition("<!-- end -->")[2]
+        options.document.write_text(f"{before}<!-- summary -->\n{text}<!-- end -->{after}")
 
 
 if __name__ == "__main__":
