@@ -1,5 +1,7 @@
 """Products with weights or of two activations: matrix products, convolutions, attention."""
 
+from operator import itemgetter
+
 import numpy as np
 import torch
 
@@ -86,8 +88,7 @@ def _experts(graph: Draft, call: Call) -> Value:
     if not varies(x) or varies(call[experts]) or len(x.shape) != 2 or len(weight.shape) != 3:
         raise UserError("it is no product of tokens with a stack of experts")
     terms = [
-        _multiply(graph, x, weight.moved(lambda stack, i=i: stack[i], weight.shape[1:]))
-        for i in range(weight.shape[0])
+        _multiply(graph, x, weight.moved(itemgetter(i), weight.shape[1:])) for i in range(weight.shape[0])
     ]
     terms += [reduce(graph, call["offs"], [0])] if varies(call.get("offs")) else []
     return unite(graph, terms, call.shape)
