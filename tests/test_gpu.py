@@ -21,7 +21,9 @@ from effective_sparsity.training.engines import train
 from effective_sparsity.training.execution import Execution
 from effective_sparsity.training.run import Run
 
-WITH_DATA = [name for name, pruner in PRUNERS.items() if pruner.needs_data and not pruner.control]
+WITH_DATA = [
+    name for name, pruner in PRUNERS.items() if pruner.needs_data and not (pruner.control or pruner.trainings)
+]
 STEPS, BATCH = 4, 8
 CUDA = pytest.param("cuda", marks=pytest.mark.gpu)
 ON_GPU = pytest.mark.parametrize("device", [CUDA], indirect=True)

@@ -107,3 +107,38 @@ def test_a_zero_that_a_trained_constant_can_wake_is_kept():
     }
     assert compaction(model, masks, (1,)).model[2].out_features == 1
     assert compaction(model, masks, (1,), constants="train").model[2].out_features == 2
+
+
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_a_border_that_training_wakes_is_kept(sign):
+    """One of two positions of the first channel sees padding: ReLU cuts or passes what batch norm leaves.
+
+    The second convolution reads this position alone, which moves with the statistics of the batch.
+    """
+    model = nn.Sequential(
+        nn.Sequential(nn.AdaptiveAvgPool2d((1, 2)), nn.Flatten(2)),
+        nn.Conv1d(2, 2, 3, padding=1),
+        nn.BatchNorm1d(2),
+        nn.ReLU(),
+        nn.Conv1d(2, 2, 3, padding=1),
+        nn.BatchNorm1d(2),
+        nn.ReLU(),
+        nn.Conv1d(2, 2, 3, padding=1),
+        nn.BatchNorm1d(2),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(4, 3),
+    ).double()
+    torch.manual_seed(0)
+    for name, parameter in model.named_parameters():
+        if name.endswith("weight") and parameter.ndim > 1:
+            nn.init.normal_(parameter)
+        elif name.endswith("bias"):
+            nn.init.zeros_(parameter)
+    masks = {f"{layer}.weight": torch.zeros(2, 2, 3, dtype=torch.bool) for layer in (1, 4, 7)}
+    masks["1.weight"][0, 0, 2] = masks["1.weight"][1, 1, 1] = True
+    masks["4.weight"][0, 0, 2] = masks["4.weight"][1, 1, 1] = True
+    masks["7.weight"][0, 0, 1] = masks["7.weight"][1, 1, 1] = True
+    with torch.no_grad():
+        model[1].weight[0, 0, 2] = sign
+    assert_one_trajectory(model, masks)

@@ -1,7 +1,7 @@
 """Which units a compacted network keeps, which constants go into biases, and why dead units stay."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from torch import Tensor, nn
@@ -39,7 +39,7 @@ class Plan:
         constants: str,
         replace: bool = True,
     ):
-        self.recording, self.constants = recording, constants
+        self.recording, self.constants, self._masks = recording, constants, masks
         self.modules = dict(model.named_modules())
         self.dependence = Dependence(recording.graph, masks)
         self.propagation = Propagation(recording, model)
@@ -55,7 +55,8 @@ class Plan:
         self.shifts: dict[str, Tensor] = {}
         self._durability = Durability(model, recording) if constants == "train" else None
         self._moving = np.zeros(len(self.classes), bool)  # classes with constants that training moves
-        self._live = self._live_classes()
+        self._live = self._classes_with(self.dependence.live)
+        self._changing = self._classes_with(self.dependence.changes.__getitem__)
         self.settle()
 
     def keeps(self, ids: np.ndarray) -> np.ndarray:
@@ -90,14 +91,15 @@ class Plan:
         while any([self._balance_groups(), self._leave_no_value_empty(), self._fold_constants()]):
             pass
 
-    def _live_classes(self) -> np.ndarray:
-        live = np.zeros(len(self.classes), bool)
+    def _classes_with(self, elements: Callable[[int], np.ndarray]) -> np.ndarray:
+        """The classes of the units that have any such element, of which a function gives those of a value."""
+        found = np.zeros(len(self.classes), bool)
         for value, units in enumerate(self.propagation.units):
             if units is not None:
-                positions = tuple(d for d in range(self.dependence.changes[value].ndim) if d != units.dim)
-                alive = self.dependence.live(value).any(positions)
-                live[self.classes.find(units.ids[alive])] = True
-        return live
+                chosen = elements(value)
+                positions = tuple(d for d in range(chosen.ndim) if d != units.dim)
+                found[self.classes.find(units.ids[chosen.any(positions)])] = True
+        return found
 
     def _balance_groups(self) -> bool:
         """Groups of a convolution keep equally many units, or none."""
@@ -127,18 +129,20 @@ class Plan:
         """Finds what the units that are left out add to the layers that they feed."""
         self.shifts = {}
         news = False
-        for kernel in self.propagation.kernels.values():
+        for weight, kernel in self.propagation.kernels.items():
             by_layer = defaultdict(list)
             for recorded, step in kernel.uses:
                 by_layer[recorded.module].append((recorded, step))
             for name, uses in by_layer.items():
                 if self.runs(name):
-                    news |= self._fold_into(name, kernel, uses)
+                    news |= self._fold_into(name, weight, kernel, uses)
         return news
 
-    def _fold_into(self, name: str, kernel: Kernel, uses: list[tuple[Recorded, WeightedStep]]) -> bool:
+    def _fold_into(
+        self, name: str, weight: str, kernel: Kernel, uses: list[tuple[Recorded, WeightedStep]]
+    ) -> bool:
         """Whether a constant cannot be folded into this layer, so that more units are kept."""
-        if self._durability is not None and self._keep_trained(name, kernel, uses):
+        if self._durability is not None and self._keep_trained(name, weight, kernel, uses):
             return True
         cut = ~self.keeps(kernel.inputs)
         if not cut.any():
@@ -160,19 +164,32 @@ class Plan:
         uneven = self._uneven(cut, uses)
         return self.classes.fix(kernel.inputs[uneven], f"their constants differ between positions of {name}")
 
-    def _keep_trained(self, name: str, kernel: Kernel, uses: list[tuple[Recorded, WeightedStep]]) -> bool:
-        """Keeps the constants that training moves; what they feed moves with them."""
+    def _keep_trained(
+        self, name: str, weight: str, kernel: Kernel, uses: list[tuple[Recorded, WeightedStep]]
+    ) -> bool:
+        """Keeps the constants that training moves; what they feed moves with them.
+
+        A channel that is constant at the border alone moves there with its statistics, even from a zero.
+        """
         assert self._durability is not None
         constants = [self._constants(recorded, step) for recorded, step in uses]
-        lasting = self._durability.zeros(name, constants) & ~self._moving[self.classes.find(kernel.inputs)]
+        inputs = self.classes.find(kernel.inputs)
+        lasting = self._durability.zeros(name, constants) & ~self._moving[inputs] & ~self._changing[inputs]
         fed = np.any([constant.reshape(len(constant), -1).any(1) for constant in constants], axis=0)
         trained = fed & ~lasting
         if not trained.any():
             return False
-        outputs = self.classes.find(kernel.outputs)
+        outputs = self.classes.find(kernel.outputs[self._reached(weight, kernel, trained)])
         news = not self._moving[outputs].all()
         self._moving[outputs] = True
         return self.classes.fix(kernel.inputs[trained], f"their constants are trained ({name})") or news
+
+    def _reached(self, weight: str, kernel: Kernel, inputs: np.ndarray) -> np.ndarray:
+        """For each output of a kernel whether a weight that is kept may lead to it from some inputs."""
+        mask = self._masks.get(weight)
+        if mask is None or mask.shape[:2] != (len(kernel.outputs), len(kernel.inputs)):
+            return np.ones(len(kernel.outputs), bool)  # all kept, grouped, or transposed
+        return np.asarray(mask[:, inputs].reshape(len(mask), -1).any(1))
 
     def _constants(self, recorded: Recorded, step: WeightedStep) -> np.ndarray:
         """Which elements (inputs, *positions) of an activation are constants that matter."""
