@@ -4,6 +4,7 @@ import pandas as pd
 
 from effective_sparsity import datasets
 from effective_sparsity.networks.registry import NETWORKS
+from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.storage import TensorFile
 from effective_sparsity.study.cards import job_device
 from effective_sparsity.study.job import job_log
@@ -35,13 +36,16 @@ with job_log(snakemake.log[0]):
 
     keys = dict(snakemake.wildcards.items())
     keys["dataset"] = dataset.label
+    # No parameters of the rule: where they change, networks are ranked or trained again, and so evaluated.
+    settings = snakemake.config["architectures"][keys["architecture"]]
+    trains_inside = any(PRUNERS[row["pruner"]].trainings for row in rows if row["pruner"] != "dense")
     keys["reduced"] = reduction(
         dataset.note,
         snakemake.params.steps,
         network.recipe,
         snakemake.params.precision,
-        # No parameter: with another one all networks are trained again.
-        snakemake.config["architectures"][keys["architecture"]].get("batch_size"),
+        settings.get("batch_size"),
+        settings.get("steps_per_round") if trains_inside else None,
     )
     write_table(identified(pd.DataFrame(rows), **keys), snakemake.output.evaluation)
     write_table(identified(pd.concat(histories), **keys), snakemake.output.history)

@@ -133,6 +133,12 @@ def test_training_in_another_precision_or_in_other_batches_is_labelled():
     assert tables.reduction("", 96_000, RECIPE, batch_size=32) == "batches of 32 instead of 100"
 
 
+def test_shorter_rounds_of_a_pruner_are_labelled():
+    text = "9,600 steps in each round of iterative magnitude pruning"
+    assert tables.reduction("", 96_000, RECIPE, steps_per_round=9_600) == text
+    assert tables.reduction("", 96_000, RECIPE, steps_per_round=96_000) == ""
+
+
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [

@@ -142,13 +142,19 @@ def with_dataset(table: pd.DataFrame, evaluations: pd.DataFrame) -> pd.DataFrame
 
 
 def reduction(
-    note: str, steps: int, recipe: "Recipe", precision: str = "float32", batch_size: int | None = None
+    note: str,
+    steps: int,
+    recipe: "Recipe",
+    precision: str = "float32",
+    batch_size: int | None = None,
+    steps_per_round: int | None = None,
 ) -> str:
     """How a setting departs from the paper's; nothing if it does not.
 
     Args:
         note: what the data set lacks.
         steps, precision, batch_size: of the training; a batch size only if the study sets it.
+        steps_per_round: of the trainings inside a pruner, if there is one and the study sets them.
         recipe: the paper's.
     """
     shortened = f"{steps:,} of {recipe.steps:,} steps" if steps != recipe.steps else ""
@@ -156,4 +162,7 @@ def reduction(
     batches = ""
     if batch_size and batch_size != recipe.batch_size:
         batches = f"batches of {batch_size} instead of {recipe.batch_size}"
-    return "; ".join(filter(None, [note, shortened, rounded, batches]))
+    rounds = ""
+    if steps_per_round and steps_per_round != steps:
+        rounds = f"{steps_per_round:,} steps in each round of iterative magnitude pruning"
+    return "; ".join(filter(None, [note, shortened, rounded, batches, rounds]))
