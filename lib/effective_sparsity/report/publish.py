@@ -4,8 +4,6 @@ import lzma
 import shutil
 from pathlib import Path
 
-import pandas as pd
-
 from effective_sparsity.claims.page import page as claims_page
 from effective_sparsity.figures.registry import FIGURES
 from effective_sparsity.figures.tables import reduced_text
@@ -14,13 +12,14 @@ from effective_sparsity.study.results import Results
 
 # Tables above this size, in bytes, are compressed.
 _COMPRESSED_ABOVE = 100_000
-# The largest table, from which no figure and no verdict follows, is published with so many decimals.
-_LARGEST, _DECIMALS = "history", 4
+# The largest table, from which no figure, verdict or document follows.
+_NOT_PUBLISHED = "history"
 
 
 def publish(folder: Path | str, target: Path | str) -> None:
     """Copy the tables of a study, its figures as SVG with the data drawn, and write README.md to show them.
 
+    The histories of the trainings stay behind.
     Equal results give equal files. What `target` held before is removed, once the new files are complete.
 
     Args:
@@ -32,7 +31,8 @@ def publish(folder: Path | str, target: Path | str) -> None:
     shutil.rmtree(part, ignore_errors=True)
     for pattern in ("tables/*.csv", "tables/*.json", "figures/*.svg", "figures/*.csv"):
         for path in sorted(folder.glob(pattern)):
-            _copy(path, part / path.relative_to(folder))
+            if path.stem != _NOT_PUBLISHED:
+                _copy(path, part / path.relative_to(folder))
     (part / "README.md").write_text(_page(Results(part)))
     shutil.rmtree(target, ignore_errors=True)
     part.replace(target)
@@ -41,11 +41,7 @@ def publish(folder: Path | str, target: Path | str) -> None:
 def _copy(path: Path, copy: Path) -> None:
     copy.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".csv" and path.stat().st_size > _COMPRESSED_ABOVE:
-        content = path.read_bytes()
-        if path.stem == _LARGEST:
-            table = pd.read_csv(path).round(_DECIMALS)
-            content = table.to_csv(index=False, lineterminator="\n").encode()
-        Path(f"{copy}.xz").write_bytes(lzma.compress(content))
+        Path(f"{copy}.xz").write_bytes(lzma.compress(path.read_bytes()))
     else:
         shutil.copyfile(path, copy)
 
