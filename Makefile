@@ -9,8 +9,6 @@ REFERENCE ?= $(wildcard studies/reference/*.yaml)
 STUDY ?= default
 PRUNER ?=
 
-COMMA := ,
-
 ifneq ($(CONFIG),)
 ifeq ($(wildcard $(CONFIG)),)
 $(error CONFIG=$(CONFIG): there is no such file; name a study, such as CONFIG=studies/curves.yaml)
@@ -38,7 +36,7 @@ reference: .venv/complete  ## Run the studies of results/reference and publish t
 
 leaderboard: .venv/complete  ## Run the leaderboard again, with PRUNER added, publish it and fill in its page
 	.venv/bin/snakemake --cores $(CORES) --quiet rules host --configfile=studies/reference/leaderboard.yaml \
-	  --config 'pruners=[all, since-2021$(if $(PRUNER),$(COMMA) $(PRUNER))]' 'mirrors=[$(MIRRORS)]' -- publish
+	  --config 'mirrors=[$(MIRRORS)]' $(if $(PRUNER),'parts={added: {pruners: [$(PRUNER)]}}') -- publish
 	PYTHONPATH=lib .venv/bin/python -m effective_sparsity.report.documents results/reference docs/leaderboard.md
 
 test: lint  ## Check the style and run the tests; PYTEST_FLAGS="-k mnist" selects some
