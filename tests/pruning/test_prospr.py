@@ -1,5 +1,7 @@
 """ProsPr against training and training again."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import torch
@@ -20,7 +22,8 @@ class InDoublePrecision(Inputs):
 @pytest.mark.parametrize("network", ["inputs", "convolutional_inputs"])
 def test_scores_are_how_the_loss_after_training_changes_with_a_gate(network, request, monkeypatch):
     """Finite differences of PyTorch's own optimiser."""
-    inputs = InDoublePrecision(**vars(request.getfixturevalue(network)))
+    given = request.getfixturevalue(network)
+    inputs = InDoublePrecision(**{field.name: getattr(given, field.name) for field in fields(given)})
     seen, real = [], prospr.batches
 
     def recorded(*arguments):
