@@ -36,7 +36,7 @@ class DamagedFileError(UserError):
 
 
 def exit_code(command: Callable[[], object], prefix: str = "") -> int:
-    """Runs a command: 0, or 2 after an error that the user can mend, which is printed behind `prefix`."""
+    """Runs a command: 0, or 2 after an error that the user can fix, which is printed behind `prefix`."""
     try:
         command()
     except (UserError, OSError) as error:

@@ -7,6 +7,7 @@ from effective_sparsity.datasets.store import Dataset
 from effective_sparsity.networks.layers import fully_connected
 from effective_sparsity.networks.registry import NETWORKS, Network
 from effective_sparsity.networks.state import initial_state
+from effective_sparsity.pruning import gradients
 from effective_sparsity.pruning.pruners import Inputs
 
 
@@ -67,3 +68,17 @@ def small_inputs() -> Inputs:
 def dataset(inputs) -> Dataset:
     """That of `inputs`."""
     return inputs.dataset
+
+
+@pytest.fixture
+def seen(monkeypatch) -> list:
+    """The minibatches that a pruner draws, recorded."""
+    drawn, real = [], gradients.batches
+
+    def recorded(*arguments):
+        for batch in real(*arguments):
+            drawn.append(batch)
+            yield batch
+
+    monkeypatch.setattr(gradients, "batches", recorded)
+    return drawn

@@ -8,24 +8,16 @@ from torch import nn
 from effective_sparsity.connectivity.curves import n_at_compression
 from effective_sparsity.connectivity.vectors import flatten
 from effective_sparsity.networks.prunable import kernels
-from effective_sparsity.pruning import force, gradients
+from effective_sparsity.pruning import force
 from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.pruning.ranking import Priorities
 
 
 @pytest.fixture
-def seen(monkeypatch):
-    """The samples that a pruner draws, recorded; three steps."""
+def seen(seen, monkeypatch):
+    """The samples that a pruner draws, in three steps."""
     monkeypatch.setattr(force, "STEPS", 3)
-    batches, real = [], gradients.batches
-
-    def recorded(*arguments):
-        for batch in real(*arguments):
-            batches.append(batch)
-            yield batch
-
-    monkeypatch.setattr(gradients, "batches", recorded)
-    return batches
+    return seen
 
 
 def slopes(inputs, batch, kept) -> np.ndarray:

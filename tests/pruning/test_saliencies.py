@@ -17,23 +17,8 @@ def logits_of(model, images, dataset):
     return model((pixels - dataset.mean[0]) / dataset.std[0])
 
 
-def samples_seen(monkeypatch) -> list:
-    """What the pruner draws, recorded."""
-    seen = []
-    real = gradients.batches
-
-    def recorded(*arguments):
-        for batch in real(*arguments):
-            seen.append(batch)
-            yield batch
-
-    monkeypatch.setattr(gradients, "batches", recorded)
-    return seen
-
-
 @pytest.mark.parametrize("loss", ["cross-entropy", "linear"])
-def test_snip_is_the_absolute_gradient_with_respect_to_a_gate_on_each_weight(inputs, loss, monkeypatch):
-    seen = samples_seen(monkeypatch)
+def test_snip_is_the_absolute_gradient_with_respect_to_a_gate_on_each_weight(inputs, loss, seen):
     scores = saliencies.snip(inputs.having(snip_loss=loss))
     assert [len(labels) for _, labels in seen] == [128, 128]  # of 300 samples, whole minibatches
 
@@ -50,8 +35,7 @@ def test_snip_is_the_absolute_gradient_with_respect_to_a_gate_on_each_weight(inp
         assert np.allclose(scores[name], expected, rtol=1e-3, atol=1e-4 * expected.max())
 
 
-def test_snip_sees_normalised_images_each_at_most_once(inputs, dataset, monkeypatch):
-    seen = samples_seen(monkeypatch)
+def test_snip_sees_normalised_images_each_at_most_once(inputs, dataset, seen):
     saliencies.snip(inputs)
     images = torch.cat([images for images, _ in seen])
     everything = (torch.from_numpy(dataset.train_images).float() / 255 - 0.5) / 0.25
@@ -60,9 +44,8 @@ def test_snip_sees_normalised_images_each_at_most_once(inputs, dataset, monkeypa
     assert len(set(distances.argmin(1).tolist())) == len(images)
 
 
-def test_snip_iterative_in_one_step_ranks_as_snip_on_one_batch(inputs, monkeypatch):
+def test_snip_iterative_in_one_step_ranks_as_snip_on_one_batch(inputs, seen, monkeypatch):
     monkeypatch.setattr(saliencies, "SNIP_STEPS", 1)
-    seen = samples_seen(monkeypatch)
     order = saliencies.snip_iterative(inputs)
     ((images, labels),) = seen
     model = inputs.model().train()
@@ -71,18 +54,16 @@ def test_snip_iterative_in_one_step_ranks_as_snip_on_one_batch(inputs, monkeypat
     assert np.array_equal(flatten(order), flatten(Priorities.of(scores).layers))
 
 
-def test_snip_iterative_takes_a_fresh_batch_in_each_step(inputs, monkeypatch):
+def test_snip_iterative_takes_a_fresh_batch_in_each_step(inputs, seen, monkeypatch):
     monkeypatch.setattr(saliencies, "SNIP_STEPS", 4)
-    seen = samples_seen(monkeypatch)
     saliencies.snip_iterative(inputs)
     assert len(seen) == 4
     assert not any(torch.equal(seen[0][0], images) for images, _ in seen[1:3])
 
 
-def test_snip_iterative_averages_the_gradients_of_minibatches(inputs, monkeypatch):
+def test_snip_iterative_averages_the_gradients_of_minibatches(inputs, seen, monkeypatch):
     monkeypatch.setattr(saliencies, "SNIP_STEPS", 1)
     monkeypatch.setattr(gradients, "MINIBATCH", 40)
-    seen = samples_seen(monkeypatch)
     order = saliencies.snip_iterative(inputs)
     assert [len(labels) for _, labels in seen] == [40, 40]  # of 100 samples, whole minibatches
     model = inputs.model().train()

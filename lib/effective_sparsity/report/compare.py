@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from effective_sparsity.claims.page import network, verdict, with_blanks
-from effective_sparsity.errors import UserError
+from effective_sparsity.errors import UserError, exit_code
 from effective_sparsity.figures.style import look, panel_title, plain_number
 from effective_sparsity.figures.tables import PANEL
 from effective_sparsity.study.results import Results
@@ -72,12 +72,7 @@ def main() -> int:
     parser.add_argument("first", type=Path, help="folder of a study, such as results/mine")
     parser.add_argument("second", type=Path, help="folder of another, such as results/reference/confirmation")
     options = parser.parse_args()
-    try:
-        print(comparison(Results(options.first), Results(options.second)), end="")
-    except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: print(comparison(Results(options.first), Results(options.second)), end=""))
 
 
 if __name__ == "__main__":
