@@ -4,7 +4,8 @@ What users call:
 
 * `network`: `Connectivity`, `effective_scores` and `effective_masks`
 * `report`, `curves`: tables of layers and of compressions
-* `tensors`, `vectors`: scores and masks as they are given, and as one vector
+* `tensors`, `vectors`: scores, masks and live inputs as they are given, and as one vector
+* `signature`: the names and shapes of a model's parameters, inputs and outputs
 
 From a model to its graph, with PyTorch:
 

@@ -1,7 +1,7 @@
 """Widest paths through a network: effective scores of its weights."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import cached_property
 from math import inf, isinf, log10
 from pathlib import Path
@@ -12,7 +12,15 @@ import numpy as np
 from effective_sparsity.connectivity.files import from_json, to_json
 from effective_sparsity.connectivity.graph import Graph, Live
 from effective_sparsity.connectivity.orders import Order
-from effective_sparsity.connectivity.tensors import as_array, given, keys_of, masks_of, scores_of
+from effective_sparsity.connectivity.signature import Shapes, Signature
+from effective_sparsity.connectivity.tensors import (
+    as_array,
+    given,
+    keys_of,
+    live_masks,
+    masks_of,
+    scores_of,
+)
 from effective_sparsity.errors import DamagedFileError, UserError
 from effective_sparsity.storage import TensorFile, save_tensors
 
@@ -23,8 +31,6 @@ if TYPE_CHECKING:
 
 # Of the files; another version is not read.
 _FORMAT = 3
-
-Shapes = dict[str, tuple[int, ...]]
 
 
 class Connectivity:
@@ -70,8 +76,8 @@ class Connectivity:
         given_model, model = model, models.unwrapped(model)
         traced = trace(model, inputs, fixed, conservative)
         self._graph: Graph = traced.graph
-        self._parameters = _Parameters.of(given_model, model, traced)
-        self._kept, unknown = nonzero(traced.draft.weights, self._parameters.shapes)
+        self._signature = Signature.of(given_model, model, traced)
+        self._kept, unknown = nonzero(traced.draft.weights, self._signature.shapes)
         self._unmasked = sorted(unknown) + [
             names for names, tensor in traced.draft.mixed if tensor.is_meta or (tensor == 0).any()
         ]
@@ -83,7 +89,7 @@ class Connectivity:
         """
         arrays: dict[str, np.ndarray] = {}
         graph = to_json(self._graph, arrays)
-        save_tensors(path, arrays, format=_FORMAT, graph=graph, parameters=asdict(self._parameters))
+        save_tensors(path, arrays, format=_FORMAT, graph=graph, parameters=asdict(self._signature))
 
     @classmethod
     def load(cls, path: Path | str) -> "Connectivity":
@@ -98,7 +104,7 @@ class Connectivity:
         connectivity = cls.__new__(cls)
         try:
             connectivity._graph = from_json(file.metadata["graph"], file)
-            connectivity._parameters = _Parameters(**file.metadata["parameters"])
+            connectivity._signature = Signature(**file.metadata["parameters"])
         except (AttributeError, KeyError, TypeError) as error:
             raise DamagedFileError(path, repr(error)) from error
         connectivity._kept, connectivity._unmasked = {}, ["the weights of a file"]
@@ -107,27 +113,27 @@ class Connectivity:
     @cached_property
     def shapes(self) -> Shapes:
         used = {step.weight.parameter for step in self._graph.weighted_steps}
-        return {name: shape for name, shape in self._parameters.shapes.items() if name in used}
+        return {name: shape for name, shape in self._signature.shapes.items() if name in used}
 
     @property
     def unreached(self) -> Shapes:
-        return {name: self._parameters.shapes[name] for name in self._parameters.unreached}
+        return {name: self._signature.shapes[name] for name in self._signature.unreached}
 
     @property
     def assumed(self) -> list[str]:
-        return self._parameters.assumed
+        return self._signature.assumed
 
     @property
     def input_shapes(self) -> Shapes:
         return dict(
-            zip(self._parameters.inputs, map(self._graph.shapes.__getitem__, self._graph.inputs), strict=True)
+            zip(self._signature.inputs, map(self._graph.shapes.__getitem__, self._graph.inputs), strict=True)
         )
 
     @property
     def output_shapes(self) -> Shapes:
         return dict(
             zip(
-                self._parameters.outputs,
+                self._signature.outputs,
                 map(self._graph.shapes.__getitem__, self._graph.outputs),
                 strict=True,
             )
@@ -168,10 +174,10 @@ class Connectivity:
     def _effective(self, scores: "dict[str, Given]", live_inputs, live_outputs) -> "dict[str, Given]":
         order = self.check(scores)
         live = Live(
-            _live("live_inputs", live_inputs, self.input_shapes),
-            _live("live_outputs", live_outputs, self.output_shapes),
+            live_masks("live_inputs", live_inputs, self.input_shapes),
+            live_masks("live_outputs", live_outputs, self.output_shapes),
         )
-        names = {name: self._parameters.canonical(name) for name in scores}
+        names = {name: self._signature.canonical(name) for name in scores}
         keys = {names[name]: keys_of(score, order) for name, score in scores.items()}
         effective = self._graph.effective(order, keys, live)
         return {name: scores_of(effective.pop(names[name]), order, score) for name, score in scores.items()}
@@ -193,7 +199,7 @@ class Connectivity:
         """
         masks = masks_of(masks)
         self.check(masks)
-        kept = {self._parameters.canonical(name): as_array(mask) for name, mask in masks.items()}
+        kept = {self._signature.canonical(name): as_array(mask) for name, mask in masks.items()}
         n_paths = self._graph.n_paths(kept)
         if isinf(n_paths):
             raise UserError("the network has more than 1e308 paths, which cannot be counted")
@@ -210,7 +216,7 @@ class Connectivity:
         """
         masks = masks_of(masks)
         self.check(masks)
-        names = {self._parameters.canonical(name): name for name in masks}
+        names = {self._signature.canonical(name): name for name in masks}
         counts = dict.fromkeys(masks, 0)
         for step in self._graph.weighted_steps:
             if step.weight.parameter in names:
@@ -226,15 +232,15 @@ class Connectivity:
         Raises:
             UserError: a network without weights, unknown names, wrong shapes, mixed dtypes, or NaN.
         """
-        if not (self.shapes or self._parameters.entangled):
+        if not (self.shapes or self._signature.entangled):
             raise UserError("the model has no linear or convolution operation, so there is nothing to prune")
         if not scores:
             known = ", ".join([*self.shapes][:3]) or "none: all are " + " and ".join(
-                f"mixed by {operation}" for operation in sorted(set(self._parameters.entangled.values()))
+                f"mixed by {operation}" for operation in sorted(set(self._signature.entangled.values()))
             )
             raise UserError(f"no scores were given; give at least one weight, such as {known}")
         for name, score in scores.items():
-            self._parameters.check(name, tuple(score.shape), self.shapes)
+            self._signature.check(name, tuple(score.shape), self.shapes)
         orders = {str(score.dtype): Order.of(score.dtype) for score in scores.values()}
         if len(set(orders.values())) > 1:
             raise UserError(f"scores have dtypes {', '.join(sorted(orders))}; use one for all weights")
@@ -247,116 +253,6 @@ class Connectivity:
 
 def _holds_nan(score: Any) -> bool:
     return 0 not in score.shape and bool((highest := score.max()) != highest)
-
-
-def _live(argument: str, live, shapes: Shapes) -> list[np.ndarray | None]:
-    """One boolean array per input or output, from one array, a sequence or a mapping of them."""
-    if live is None:
-        return []
-    if len(shapes) == 1 and not isinstance(live, Mapping):
-        live = [live if hasattr(live, "dtype") else np.asarray(live)]
-    if isinstance(live, Mapping):
-        if unknown := [name for name in live if name not in shapes]:
-            raise UserError(f"{argument} names {unknown[0]!r}; there are {', '.join(shapes)}")
-        live = [live.get(name) for name in shapes]
-    if len(live) != len(shapes):
-        raise UserError(f"{argument} holds {len(live)} arrays for {', '.join(shapes)}; give one for each")
-    masks: list[np.ndarray | None] = []
-    for mask, (name, shape) in zip(live, shapes.items(), strict=True):
-        array = None if mask is None else as_array(mask if hasattr(mask, "dtype") else np.asarray(mask))
-        if array is not None and (array.dtype != bool or array.shape not in (shape, shape[1:])):
-            raise UserError(
-                f"{argument} of {name} is {array.dtype} {array.shape}; give bool of shape {shape[1:]}"
-            )
-        masks.append(array)
-    return masks
-
-
-@dataclass(frozen=True)
-class _Parameters:
-    """What is known of a model's parameters, inputs and outputs.
-
-    Attributes:
-        shapes: of all parameters, in the model's order.
-        entangled: name of each that reaches its layer mixed with others -> the operation that mixed them.
-        shared: further name of a parameter -> its first name.
-        aliases: name in the model that was given -> name that is used here, where they differ.
-        unreached: names of weights of layers that the input never meets.
-        inputs, outputs: their names.
-        assumed: operations that were taken to conduct all.
-    """
-
-    shapes: Shapes
-    entangled: dict[str, str]
-    shared: dict[str, str]
-    aliases: dict[str, str] = field(default_factory=dict)
-    unreached: list[str] = field(default_factory=list)
-    inputs: list[str] = field(default_factory=list)
-    outputs: list[str] = field(default_factory=list)
-    assumed: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        shapes = {name: tuple(shape) for name, shape in self.shapes.items()}  # lists in JSON
-        object.__setattr__(self, "shapes", shapes)
-
-    @classmethod
-    def of(cls, given_model: "nn.Module", model: "nn.Module", traced: Any) -> "_Parameters":
-        from effective_sparsity.connectivity.models import weights_of_layers
-
-        names = traced.parameters
-        first = {parameter: name for name, parameter in model.named_parameters()}
-        everywhere = dict(model.named_parameters(remove_duplicate=False))
-        used = {step.weight.parameter for step in traced.graph.weighted_steps} | traced.draft.entangled.keys()
-        aliases = {
-            name: names[first[parameter]]
-            for name, parameter in given_model.named_parameters()
-            if parameter in first
-        }
-        aliases |= names
-        return cls(
-            shapes=traced.shapes,
-            entangled=traced.draft.entangled,
-            shared={
-                name: names[first[parameter]]
-                for name, parameter in everywhere.items()
-                if first[parameter] != name
-            },
-            aliases={name: used_here for name, used_here in aliases.items() if name != used_here},
-            unreached=[names[name] for name in weights_of_layers(model) if names[name] not in used],
-            inputs=traced.inputs,
-            outputs=traced.outputs,
-            assumed=traced.assumed,
-        )
-
-    def canonical(self, name: str) -> str:
-        """The name that is used here."""
-        return self.aliases.get(name, name)
-
-    def check(self, name: str, shape: tuple[int, ...], usable: Shapes) -> None:
-        """Raises UserError unless scores of this name and shape can be used."""
-        known = self.canonical(name)
-        if known in self.entangled:
-            raise UserError(
-                f"{name!r} reaches its layer through {self.entangled[known]}, which does not keep single "
-                "weights apart; leave it out of the scores"
-            )
-        if known in self.shared:
-            raise UserError(
-                f"{name!r} is the same parameter as {self.shared[known]!r}; give scores to that name"
-            )
-        if known not in self.shapes:
-            raise UserError(f"the model has no parameter {name!r}; its weights are {', '.join(usable)}")
-        if known in self.unreached:
-            raise UserError(f"{name!r} is a weight that the input never meets; leave it out of the scores")
-        if known not in usable:
-            raise UserError(
-                f"{name!r} is not the weight of a linear or convolution operation of the evaluated "
-                "model; leave it out of the scores"
-            )
-        if shape != usable[known]:
-            raise UserError(
-                f"{name!r} was given in shape {shape}; give one number per weight, shape {usable[known]}"
-            )
 
 
 def effective_scores(

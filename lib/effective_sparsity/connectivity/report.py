@@ -89,7 +89,7 @@ def sparsity_report(
     connectivity = Connectivity(model, inputs)
     masks = connectivity.masks() if masks is None else masks_of(masks)
     dense = {name: np.ones(shape, bool) for name, shape in connectivity.shapes.items()}
-    canonical = connectivity._parameters.canonical
+    canonical = connectivity._signature.canonical
     kept = dense | {canonical(name): as_array(mask) for name, mask in masks.items()}
     active = connectivity.effective_masks(kept)
     flops = [connectivity.flops(subnetwork) for subnetwork in (dense, kept, active)]

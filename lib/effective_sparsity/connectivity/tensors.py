@@ -59,6 +59,41 @@ def live_inputs(samples: "Given", deviation: float = 0.0) -> np.ndarray:
     return array.std(0, dtype=np.float64) > deviation
 
 
+def live_masks(argument: str, live, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray | None]:
+    """Where paths begin or end, as callers say it.
+
+    Args:
+        argument: its name, for messages.
+        live: one array, a sequence of arrays or a mapping of them by name; None for everywhere.
+        shapes: of the inputs or outputs, by name.
+
+    Returns:
+        A boolean array or None (all of it) for each input or output; empty if live is None.
+
+    Raises:
+        UserError: an unknown name, or an array of another shape or dtype.
+    """
+    if live is None:
+        return []
+    if len(shapes) == 1 and not isinstance(live, Mapping):
+        live = [live if hasattr(live, "dtype") else np.asarray(live)]
+    if isinstance(live, Mapping):
+        if unknown := [name for name in live if name not in shapes]:
+            raise UserError(f"{argument} names {unknown[0]!r}; there are {', '.join(shapes)}")
+        live = [live.get(name) for name in shapes]
+    if len(live) != len(shapes):
+        raise UserError(f"{argument} holds {len(live)} arrays for {', '.join(shapes)}; give one for each")
+    masks: list[np.ndarray | None] = []
+    for mask, (name, shape) in zip(live, shapes.items(), strict=True):
+        array = None if mask is None else as_array(mask if hasattr(mask, "dtype") else np.asarray(mask))
+        if array is not None and (array.dtype != bool or array.shape not in (shape, shape[1:])):
+            raise UserError(
+                f"{argument} of {name} is {array.dtype} {array.shape}; give bool of shape {shape[1:]}"
+            )
+        masks.append(array)
+    return masks
+
+
 def masks_of(masks: "Mapping[str, Given]") -> "dict[str, Given]":
     """Boolean masks, made of zeros and ones where they are numbers.
 
