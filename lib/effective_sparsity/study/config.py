@@ -1,147 +1,38 @@
-"""The configuration of a study: schema, defaults and checks."""
+"""The configuration of a study: its sections, defaults and checks."""
 
-import difflib
-import math
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from effective_sparsity.datasets.fetch import RemoteFile, list_mirrors
+from effective_sparsity.datasets.fetch import RemoteFile
 from effective_sparsity.datasets.registry import SOURCES, Source
 from effective_sparsity.errors import UserError
 from effective_sparsity.networks.registry import NETWORKS, Network
 from effective_sparsity.pruning.pruners import GROUPS, PRUNERS
-from effective_sparsity.pruning.ranking import Criterion
+from effective_sparsity.study.messages import known, one_line
+from effective_sparsity.study.values import (
+    NAME,
+    AutoOrBool,
+    CompressionRange,
+    Compressions,
+    Criteria,
+    Folder,
+    Mirror,
+    Number,
+    Positive,
+    Pruners,
+    Section,
+    SeedRange,
+    Seeds,
+    Whole,
+)
 from effective_sparsity.training.engines import ENGINES, engine_for
-from effective_sparsity.training.execution import Choice, Precision
-
-# What may name a file or a folder.
-NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+from effective_sparsity.training.execution import Precision
 
 
-def _number(value: object) -> object:
-    """Refuses true and false, which Python takes for 1 and 0."""
-    if isinstance(value, bool):
-        raise ValueError(f"should be a number, not {value}")
-    return value
-
-
-Whole = Annotated[int, BeforeValidator(_number)]
-Positive = Annotated[Whole, Field(ge=1)]
-# No network has so many weights that a larger one would leave any.
-Compression = Annotated[float, BeforeValidator(_number), Field(ge=1, le=1e9, allow_inf_nan=False)]
-# The command line gives texts.
-AutoOrBool = Annotated[
-    Choice, BeforeValidator(lambda value: {"true": True, "false": False}.get(str(value), value))
-]
-
-
-def _folder(path: str) -> str:
-    """A folder whose name Snakemake takes as it is; braces would be wildcards."""
-    if path.startswith("~") or re.search(r"[{}\x00-\x1f]", path):
-        raise ValueError(f"{path!r} starts with ~, or has braces or control characters; write another path")
-    return path
-
-
-def _mirror(url: str) -> str:
-    list_mirrors([url])
-    return url
-
-
-Folder = Annotated[str, Field(min_length=1), AfterValidator(_folder)]
-Mirror = Annotated[str, AfterValidator(_mirror)]
-# PyTorch and NumPy both take 32 bits.
-Seed = Annotated[Whole, Field(ge=0, lt=2**32)]
-
-# Of the alternatives of a value, which are no part of its place in the file.
-_LIST, _RANGE, _WORD = _ALTERNATIVES = ("(list)", "(range)", "(word)")
-
-
-def _either(expected: str, words: Sequence[str] = ()) -> Discriminator:
-    """Tells alternatives of a value apart by what it is: a list, a mapping, or one of some words."""
-
-    def kind(value: object) -> str | None:
-        match value:
-            case str():
-                return _WORD if value in words else None
-            case list():
-                return _LIST
-            case dict():
-                return _RANGE
-        return None
-
-    return Discriminator(kind, custom_error_type="alternatives", custom_error_message=expected)
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CompressionRange(_Section):
-    """Compressions from `from` to `to`, `per_decade` to each power of ten."""
-
-    start: Compression = Field(alias="from")
-    to: Compression
-    per_decade: Positive = Field(le=1000)
-
-    @property
-    def values(self) -> list[float]:
-        """`from` * 10^(i / per_decade) for i = 0, 1, ... up to `to`."""
-        n_steps = math.floor(math.log10(self.to / self.start) * self.per_decade + 1e-9)
-        return [self.start * 10 ** (i / self.per_decade) for i in range(n_steps + 1)]
-
-
-class SeedRange(_Section):
-    """Seeds from `from` to `to`, both included."""
-
-    start: Seed = Field(alias="from")
-    to: Seed
-
-    @model_validator(mode="after")
-    def _rising(self):
-        if not self.start <= self.to < self.start + 100_000:
-            raise ValueError(
-                f"to: {self.to} gives no seeds from {self.start} on, or above 100,000; change it"
-            )
-        return self
-
-    @property
-    def values(self) -> list[int]:
-        """All seeds of the range."""
-        return list(range(self.start, self.to + 1))
-
-
-# How a study, an architecture or a part names its pruners, compressions and seeds.
-Pruners = Annotated[
-    Annotated[Literal["paper", "since-2021", "all"], Tag(_WORD)] | Annotated[list[str], Tag(_LIST)],
-    _either("'paper', 'since-2021', 'all' or a list", words=list(GROUPS)),
-]
-Compressions = Annotated[
-    Annotated[CompressionRange, Tag(_RANGE)] | Annotated[list[Compression], Tag(_LIST)],
-    _either("a list, or a mapping with from, to and per_decade"),
-]
-Seeds = Annotated[
-    Annotated[SeedRange, Tag(_RANGE)] | Annotated[list[Seed], Field(min_length=1), Tag(_LIST)],
-    _either("a list, or a mapping with from and to"),
-]
-Criteria = Annotated[list[Criterion], Field(min_length=1)]
-
-
-class DatasetConfig(_Section):
+class DatasetConfig(Section):
     """A data set of the user's: other files for a registered one, or a folder of images."""
 
     variant_of: str | None = Field(None, description="the registered data set that it stands in for")
@@ -159,7 +50,7 @@ class DatasetConfig(_Section):
                 f"image_folder, size and classes"
             )
         if self.variant_of and self.files:
-            _known(self.variant_of, SOURCES, "data set", "variant_of")
+            known(self.variant_of, SOURCES, "data set", "variant_of")
             for name, checksum in self.files.items():
                 RemoteFile(name, checksum)  # which refuses what is no name or no checksum
         return self
@@ -177,7 +68,7 @@ class DatasetConfig(_Section):
         return self.classes or SOURCES[str(self.variant_of)].classes
 
 
-class ArchitectureConfig(_Section):
+class ArchitectureConfig(Section):
     """What the study does with one network."""
 
     dataset: str = Field(description="name of a data set")
@@ -197,7 +88,7 @@ class ArchitectureConfig(_Section):
     )
 
 
-class PartConfig(_Section):
+class PartConfig(Section):
     """A part of a study, with pruners, criteria, compressions or seeds of its own instead of the study's."""
 
     pruners: Pruners | None = None
@@ -227,28 +118,32 @@ class Part:
     train: bool
 
 
-class StudyConfig(_Section):
+class StudyConfig(Section):
     """A study file."""
 
     study: str = Field(pattern=NAME, description="its folder in `results`")
     architectures: dict[str, ArchitectureConfig] = Field(min_length=1)
     only: list[str] | None = Field(None, min_length=1, description="those of the architectures to study")
-    datasets: dict[Annotated[str, Field(pattern=NAME)], DatasetConfig] = {}
+    datasets: dict[Annotated[str, Field(pattern=NAME)], DatasetConfig] = Field(
+        {}, description="of the user's own"
+    )
     train: bool = Field(True, description="if false, stop at the subnetworks and their connectivity")
     pruners: Pruners = Field("paper", description="names, or all (of the paper) that suit the network")
-    criteria: Criteria = ["direct", "effective"]
+    criteria: Criteria = Field(["direct", "effective"])
     compressions: Compressions | None = Field(
         None, description="may be left out if every architecture or part has its own"
     )
     seeds: Seeds | None = Field(None, description="may be left out if every part has its own")
-    parts: dict[Annotated[str, Field(pattern=NAME)], PartConfig] = {}
+    parts: dict[Annotated[str, Field(pattern=NAME)], PartConfig] = Field(
+        {}, description="with settings of their own"
+    )
     snip_loss: Literal["cross-entropy", "linear"] = "cross-entropy"
     engine: Literal["auto", "packed", "masked"] = Field(
         "auto",
         description="packed trains all subnetworks of a job as one sparse network (LeNets only)",
     )
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    max_hours: Annotated[float, BeforeValidator(_number)] = Field(
+    max_hours: Number = Field(
         24, gt=0, allow_inf_nan=False, description="the longest run time that a job asks a cluster for"
     )
     precision: Precision = Field("float32", description="of products in masked training")
@@ -266,7 +161,7 @@ class StudyConfig(_Section):
         match config:
             case {"only": [str(), *_] as names, "architectures": {**architectures}}:
                 for name in names:
-                    _known(str(name), architectures, "architecture", "only")
+                    known(str(name), architectures, "architecture", "only")
                 return {**config, "architectures": {name: architectures[name] for name in names}}
         return config
 
@@ -276,7 +171,7 @@ class StudyConfig(_Section):
             if name in SOURCES:
                 raise ValueError(f"datasets.{name}: a registered data set; give yours another name")
         for architecture in self.architectures:
-            _known(architecture, NETWORKS, "architecture", "architectures")
+            known(architecture, NETWORKS, "architecture", "architectures")
             self._check_fit(architecture)
             for one, other in combinations(self.parts_of(architecture), 2):
                 _distinct(one, other)
@@ -285,7 +180,7 @@ class StudyConfig(_Section):
     def _check_fit(self, architecture: str) -> None:
         name, key = self.architectures[architecture].dataset, f"architectures.{architecture}.dataset"
         datasets: dict[str, DatasetConfig | Source] = {**self.datasets, **SOURCES}
-        dataset = datasets[_known(name, datasets, "data set", key)]
+        dataset = datasets[known(name, datasets, "data set", key)]
         network = NETWORKS[architecture]
         if network.input_shape != dataset.shape:
             raise ValueError(
@@ -337,7 +232,7 @@ class StudyConfig(_Section):
             asked, key = own, f"architectures.{architecture}.pruners"
         pruners: list[str] = []
         for name in [asked] if isinstance(asked, str) else asked:
-            _known(name, PRUNERS | GROUPS, "pruner", key)
+            known(name, PRUNERS | GROUPS, "pruner", key)
             if name in GROUPS:
                 pruners += [pruner for pruner in GROUPS[name] if not self._unsuitable(pruner, architecture)]
             elif reason := self._unsuitable(name, architecture):
@@ -406,14 +301,6 @@ def _distinct(one: Part, other: Part) -> None:
         )
 
 
-def _known(name: str, registry: dict, what: str, key: str) -> str:
-    if name not in registry:
-        close = difflib.get_close_matches(name, registry, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(registry)}"
-        raise ValueError(f"{key}: unknown {what} {name!r}; {hint}")
-    return name
-
-
 def read_config(config: dict) -> StudyConfig:
     """The checked configuration.
 
@@ -423,62 +310,10 @@ def read_config(config: dict) -> StudyConfig:
     try:
         return StudyConfig.model_validate(config)
     except ValidationError as errors:
-        raise UserError(_one_line(errors)) from None
+        raise UserError(one_line(errors, _keys_at)) from None
 
 
-def _one_line(errors: ValidationError) -> str:
-    # Of several, an unknown key says most: it may be why another one is missing.
-    error = min(errors.errors(), key=lambda error: error["type"] != "extra_forbidden")
-    context = error.get("ctx", {})
-    place = [str(part) for part in error["loc"] if part not in _NO_PLACE]
-    match error["type"]:
-        case "extra_forbidden":
-            known = _fields_at(error["loc"][:-1])
-            close = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(known)}"
-            reason = f"unknown key; {hint}"
-        case "missing":
-            reason = "missing; add it (see docs/configuration.md)"
-        case "value_error":
-            reason = str(context["error"])
-        case kind:
-            wanted = _WANTED.get(kind, error["msg"]).format(**context)
-            reason = f"should be {wanted}, not {error['input']!r}"
-    return ": ".join(["config", *[".".join(place)][: len(place)], reason])
-
-
-# Parts of pydantic's locations that are not in the file.
-_NO_PLACE = (*_ALTERNATIVES, "[key]")
-
-# What a value should have been, by pydantic's types of error and with their contexts.
-_WANTED = {
-    "bool_parsing": "true or false",
-    "bool_type": "true or false",
-    "dict_type": "a mapping of keys to values",
-    "finite_number": "a finite number",
-    "float_parsing": "a number",
-    "float_type": "a number",
-    "greater_than": "above {gt:g}",
-    "greater_than_equal": "at least {ge:g}",
-    "int_from_float": "a whole number",
-    "int_parsing": "a whole number",
-    "int_parsing_size": "a whole number of fewer digits",
-    "int_type": "a whole number",
-    "less_than": "below {lt}",
-    "less_than_equal": "at most {le:g}",
-    "list_type": "a list",
-    "literal_error": "{expected}",
-    "model_type": "a mapping of keys to values",
-    "string_pattern_mismatch": "letters, digits, dots, - and _, a letter or digit first",
-    "string_too_short": "of length at least {min_length}",
-    "string_type": "text",
-    "too_short": "of length at least {min_length}",
-    "too_long": "of length at most {max_length}",
-    "tuple_type": "a list",
-}
-
-
-def _fields_at(location: tuple) -> list[str]:
+def _keys_at(location: tuple) -> list[str]:
     section: dict[str, type[BaseModel]] = {
         "architectures": ArchitectureConfig,
         "compressions": CompressionRange,
