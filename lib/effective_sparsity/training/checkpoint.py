@@ -12,9 +12,7 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from effective_sparsity.datasets.store import Dataset
 from effective_sparsity.errors import UserError
-from effective_sparsity.networks.recipe import Recipe
 from effective_sparsity.storage import replacing
 
 log = logging.getLogger(__name__)
@@ -50,22 +48,6 @@ def fingerprint(**parts) -> str:
     return digest.hexdigest()
 
 
-def run_fingerprint(
-    engine: str, initial, masks, dataset: Dataset, recipe: Recipe, seed: int, precision: str = "float32"
-) -> str:
-    """The `fingerprint` of training from an initial state with masks."""
-    arrays = [dataset.train_images, dataset.train_labels, dataset.test_images, dataset.test_labels]
-    return fingerprint(
-        engine=engine,
-        initial=initial,
-        masks=masks,
-        data=[*arrays, dataset.mean, dataset.std],
-        recipe=recipe,
-        seed=seed,
-        precision=precision,
-    )
-
-
 class Checkpoint:
     """A file with the arrays that training needs to resume.
 
@@ -76,7 +58,7 @@ class Checkpoint:
 
     Args:
         path: Where the file lies; None for no checkpoints.
-        run: What identifies the run: its `run_fingerprint`.
+        run: What identifies the run: its `Run.identity`.
 
     Raises:
         UserError: On entry, if another run holds the file.
