@@ -8,7 +8,7 @@ import sys
 import pytest
 import yaml
 
-from effective_sparsity.pruning.pruners import GROUPS
+from effective_sparsity.pruning.pruners import SINCE_2021
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_the_leaderboard_takes_one_more_pruner(root, tmp_path):
     )
     assert planned.returncode == 0, planned.stderr
     study = yaml.safe_load((root / "studies/reference/leaderboard.yaml").read_text())
-    n_pruners = len(study["parts"]["standing"]["pruners"]) - 1 + len(GROUPS["since-2021"])
+    n_pruners = len(study["parts"]["standing"]["pruners"]) - 1 + len(SINCE_2021)
     messages = planned.stdout + planned.stderr
     jobs = dict(re.findall(r"^retrain_lenet-300-100_(\d) +(\d+)$", messages, re.MULTILINE))
     assert jobs == {"1": str(5 * n_pruners), "2": "5"}

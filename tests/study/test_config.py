@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from effective_sparsity.errors import UserError
 from effective_sparsity.networks.registry import NETWORKS
-from effective_sparsity.pruning.pruners import GROUPS, PRUNERS, SINCE_2021
+from effective_sparsity.pruning.pruners import PRUNERS, SINCE_2021, Pruner, named
 from effective_sparsity.study.config import ArchitectureConfig, read_config
 from effective_sparsity.study.include import with_included
 from effective_sparsity.study.plan import Plan
@@ -68,7 +68,7 @@ def test_the_curves_study_has_all_pruners_that_need_no_training(root):
     study = study_file(root, "studies/curves.yaml")
     assert part_of(study, "lenet-300-100").pruners == [
         name
-        for name in GROUPS["all"]
+        for name in named("all")
         if not (PRUNERS[name].needs_trained or PRUNERS[name].convolutional_only)
     ]
     assert len(part_of(study, "lenet-5").pruners) == 11
@@ -87,6 +87,11 @@ def test_pruners_are_the_paper_s_unless_all_are_asked_for():
     assert not any(PRUNERS[name].control or name in SINCE_2021 for name in of_lenet_300_100)
     later = part_of(read_config(changed(pruners="since-2021")), "lenet-300-100").pruners
     assert later == list(SINCE_2021)
+
+
+def test_an_added_pruner_is_one_of_all(monkeypatch):
+    monkeypatch.setitem(PRUNERS, "mine", Pruner(lambda inputs: inputs.weights))
+    assert "mine" in part_of(read_config(changed(pruners="all")), "lenet-300-100").pruners
 
 
 def test_a_list_of_pruners_may_have_the_words_for_several():

@@ -274,9 +274,13 @@ PRUNERS: dict[str, Pruner] = PAPER | {
     **SINCE_2021,
 }
 
+
+def named(group: str) -> list[str]:
+    """The pruners of a group of `GROUPS`, those that were added to `PRUNERS` included in "all"."""
+    if group == "all":
+        return [name for name in PRUNERS if not PRUNERS[name].control and name not in SINCE_2021]
+    return list({"paper": PAPER, "since-2021": SINCE_2021}[group])
+
+
 # What a study can call several pruners by. Controls, and those that came later, are not in "all".
-GROUPS: dict[str, list[str]] = {
-    "paper": list(PAPER),
-    "since-2021": list(SINCE_2021),
-    "all": [name for name in PRUNERS if not PRUNERS[name].control and name not in SINCE_2021],
-}
+GROUPS = ("paper", "since-2021", "all")

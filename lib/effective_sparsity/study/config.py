@@ -10,7 +10,7 @@ from effective_sparsity.datasets.fetch import RemoteFile
 from effective_sparsity.datasets.registry import SOURCES, Source
 from effective_sparsity.errors import UserError
 from effective_sparsity.networks.registry import NETWORKS, Network
-from effective_sparsity.pruning.pruners import GROUPS, PRUNERS
+from effective_sparsity.pruning.pruners import GROUPS, PRUNERS, named
 from effective_sparsity.study.messages import known, one_line
 from effective_sparsity.study.values import (
     NAME,
@@ -232,9 +232,9 @@ class StudyConfig(Section):
             asked, key = own, f"architectures.{architecture}.pruners"
         pruners: list[str] = []
         for name in [asked] if isinstance(asked, str) else asked:
-            known(name, PRUNERS | GROUPS, "pruner", key)
+            known(name, [*PRUNERS, *GROUPS], "pruner", key)
             if name in GROUPS:
-                pruners += [pruner for pruner in GROUPS[name] if not self._unsuitable(pruner, architecture)]
+                pruners += [pruner for pruner in named(name) if not self._unsuitable(pruner, architecture)]
             elif reason := self._unsuitable(name, architecture):
                 raise ValueError(
                     f"{key}: {name} {reason}; leave it out, or give architectures.{architecture} its own "

@@ -1,14 +1,14 @@
 """What is wrong with a study file, in one line."""
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from pydantic import ValidationError
 
 from effective_sparsity.study.values import ALTERNATIVES
 
 
-def known(name: str, registry: dict, what: str, key: str) -> str:
+def known(name: str, registry: Collection[str], what: str, key: str) -> str:
     """`name`, if it is in the registry.
 
     Args:

@@ -121,7 +121,7 @@ class SeedRange(Section):
 # How a study, an architecture or a part names its pruners, compressions and seeds.
 Pruners = Annotated[
     Annotated[Literal["paper", "since-2021", "all"], Tag(_WORD)] | Annotated[list[str], Tag(_LIST)],
-    _either("'paper', 'since-2021', 'all' or a list", words=list(GROUPS)),
+    _either("'paper', 'since-2021', 'all' or a list", words=GROUPS),
 ]
 Compressions = Annotated[
     Annotated[CompressionRange, Tag(_RANGE)] | Annotated[list[Compression], Tag(_LIST)],
