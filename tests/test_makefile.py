@@ -48,10 +48,11 @@ def test_the_leaderboard_takes_one_more_pruner(root, tmp_path):
     )
     assert planned.returncode == 0, planned.stderr
     study = yaml.safe_load((root / "studies/reference/leaderboard.yaml").read_text())
-    n_pruners = len(study["parts"]["standing"]["pruners"]) - 1 + len(SINCE_2021)
+    named = [pruner for part in study["parts"].values() for pruner in part["pruners"]]
+    n_pruners = len(named) - 1 + len(SINCE_2021)  # one of the names stands for those since 2021
     messages = planned.stdout + planned.stderr
     jobs = dict(re.findall(r"^retrain_lenet-300-100_(\d) +(\d+)$", messages, re.MULTILINE))
-    assert jobs == {"1": str(5 * n_pruners), "2": "5"}
+    assert sum(map(int, jobs.values())) == 5 * (n_pruners + 1)
     assert "effective_sparsity.report.documents results/reference docs/leaderboard.md" in shown
 
 
