@@ -67,9 +67,7 @@ def test_the_paper_s_study_has_its_whole_grid(root):
 def test_the_curves_study_has_all_pruners_that_need_no_training(root):
     study = study_file(root, "studies/curves.yaml")
     assert part_of(study, "lenet-300-100").pruners == [
-        name
-        for name in named("all")
-        if not (PRUNERS[name].needs_trained or PRUNERS[name].convolutional_only)
+        name for name in named("all") if not (PRUNERS[name].needs_trained or PRUNERS[name].convolutional_only)
     ]
     assert len(part_of(study, "lenet-5").pruners) == 11
     large = {name: set(part_of(study, name).pruners) for name in ("vgg-16", "vgg-19", "resnet-18")}
