@@ -46,6 +46,8 @@ TABLES = ["subnetworks", "dense", "layers", "history", "curves"]
 if not STUDY.train:
     TABLES = ["subnetworks", "layers", "curves"]
 FIGURES = {name: figure for name, figure in FIGURES.items() if figure.suits(STUDY.train, PLAN.pruners())}
+# Absent where the study counts over all inputs, so that its results stay as they were before there was the setting.
+LIVE_INPUTS = STUDY.model_dump(include={"live_input_deviation"}, exclude_none=True)
 FIGURE_TABLES = sorted({table for figure in FIGURES.values() for table in figure.tables})
 
 
@@ -60,6 +62,11 @@ wildcard_constraints:
 
 def dataset_of(wildcards):
     check_device()  # here, since only jobs with a data set use a GPU
+    return dataset_file(wildcards)
+
+
+def dataset_file(wildcards):
+    """The data set of a network."""
     name = STUDY.architectures[wildcards.architecture].dataset
     path = DATASET.format(dataset=name)
     # With checksums it is what they say, whenever it was made: its age makes nothing out of date.
@@ -96,6 +103,12 @@ def inputs_of_rank(wildcards):
 def counted_by(wildcards):
     """The pruners whose subnetworks a job counts."""
     return PLAN.counted(wildcards.architecture, int(wildcards.seed), wildcards.pruner)
+
+
+def inputs_of_subnetworks(wildcards):
+    """The files that counts of subnetworks follow from; the data set only if it says which inputs are live."""
+    files = sources_of_subnetworks(*counted_by(wildcards))(wildcards)
+    return files | ({"dataset": dataset_file(wildcards)} if LIVE_INPUTS else {})
 
 
 def sources_of_subnetworks(*pruners):

@@ -43,7 +43,7 @@ rule rank:
 
 rule subnetworks:
     input:
-        unpack(lambda wildcards: sources_of_subnetworks(*counted_by(wildcards))(wildcards)),
+        unpack(inputs_of_subnetworks),
     output:
         layers=f"{PRUNED}/layers.csv",
         curve=f"{PRUNED}/curve.csv",
@@ -58,6 +58,7 @@ rule subnetworks:
     resources:
         **needs("subnetworks"),
     params:
+        **LIVE_INPUTS,
         version=versions.SUBNETWORKS,
         ranking=lambda wildcards: versions.of_rankings(counted_by(wildcards)),
         subnetworks=lambda wildcards: [

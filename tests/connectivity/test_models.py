@@ -307,6 +307,9 @@ def test_live_inputs_are_those_that_vary_over_samples():
     samples = np.array([[[0.1, 1.0, 5.0]], [[0.1, 1.2, 9.0]], [[0.1, 1.0, 7.0]]], np.float32)
     assert es.live_inputs(samples).tolist() == [[False, True, True]]
     assert es.live_inputs(torch.from_numpy(samples), deviation=0.5).tolist() == [[False, False, True]]
+    many = np.random.default_rng(0).integers(0, 256, (5000, 2, 900), np.uint8)  # several blocks of float64
+    expected = many.astype(float).std(0)
+    assert (es.live_inputs(many, np.median(expected)) == (expected > np.median(expected))).all()
     with pytest.raises(UserError, match="deviation is -1"):
         es.live_inputs(samples, deviation=-1)
     with pytest.raises(UserError, match="give at least one sample"):

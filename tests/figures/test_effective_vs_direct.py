@@ -14,6 +14,19 @@ def test_lines_are_the_finite_points_of_the_data(pruner, kind, tables, drawn):
     )
 
 
+def test_compression_over_live_inputs_is_drawn_beside_the_other(tables, drawn):
+    before = effective_vs_direct(tables)[1]
+    for name in ("curves", "subnetworks"):
+        tables[name]["effective_compression_live"] = tables[name].effective_compression * 1.5
+    figure, data = effective_vs_direct(tables)
+    assert data[data.kind != "live"].equals(before)
+    for pruner in ("random-igq", "synflow"):  # a curve, and targets
+        x, y = drawn(figure, pruner)
+        assert drawn(figure, f"{pruner} over live inputs") == (x, [1.5 * value for value in y])
+    (legend,) = figure.subfigs[0].legends
+    assert legend.get_texts()[-1].get_text() == "over live inputs"
+
+
 def test_points_are_medians_over_seeds(tables):
     _, data = effective_vs_direct(tables)
     curves = tables["curves"].query("pruner == 'random-erk'")

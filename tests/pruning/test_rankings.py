@@ -90,6 +90,22 @@ def test_rankings_are_those_of_the_pruner(name, study, inputs):
         assert np.array_equal(flatten(found.effective), flatten(expected.effective))
 
 
+@pytest.mark.parametrize("name", ["random-igq", "synflow"])
+def test_over_live_inputs_weights_are_active_that_a_path_from_one_reaches(name, study, inputs):
+    folder, connectivity, _ = study
+    rankings = Rankings(name, "lenet-300-100", inputs.seed, files_of(name, folder))
+    live = np.random.default_rng(0).random((1, 28, 28)) < 0.5
+    found = rankings.over_live_inputs("10", live)
+    assert np.array_equal(flatten(found.priority), flatten(rankings["10"].priority))
+    for compression in (10, 200, 1000):
+        threshold = rankings["10"].threshold("direct", compression)
+        kept = rankings["10"].kept(threshold)
+        # No weight of a dead pixel, whatever else is the same as with paths from everywhere.
+        kept["fc1.weight"] &= live.reshape(-1)
+        expected = connectivity.effective_masks(kept)
+        assert all(np.array_equal(mask, expected[name]) for name, mask in found.active(threshold).items())
+
+
 def test_costly_are_the_pruners_that_take_gradients_or_the_data_set():
     costly = [name for name, pruner in PRUNERS.items() if pruner.costly]
     assert [name for name in costly if name not in SINCE_2021] == [

@@ -1,5 +1,7 @@
 """Subnetworks: counts and curves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -41,10 +43,23 @@ def test_live_units_are_those_that_an_active_weight_reads_or_feeds():
     assert counts.live_outputs.tolist() == [2, 2]
 
 
-def test_a_level_out_of_reach_has_no_layers_but_their_columns():
-    counts = layer_counts(None)
-    assert counts.columns.tolist() == LAYER_COLUMNS
+@pytest.mark.parametrize(("over_live", "more"), [(None, []), ({}, ["n_active_live"])])
+def test_a_level_out_of_reach_has_no_layers_but_their_columns(over_live, more):
+    counts = layer_counts(None, over_live)
+    assert counts.columns.tolist() == [*LAYER_COLUMNS, *more]
     assert len(counts) == 0
+
+
+def test_weights_are_counted_over_live_inputs_too(ranking):
+    live = replace(ranking, effective={"a": ranking.effective["a"] * [1, 0, 1], "b": ranking.effective["b"]})
+    pruned = subnetwork(ranking, "direct", 2)
+    over_live = subnetwork(live, "direct", 2).active
+    counts = layer_counts(pruned, over_live)
+    assert counts.n_active_live.tolist() == [pruned.active["a"][:, [0, 2]].sum(), pruned.active["b"].sum()]
+    table = curve(ranking, over_live=live)
+    assert table.drop(columns="effective_compression_live").equals(curve(ranking))
+    (row,) = table[table.n_kept == 5].itertuples()
+    assert row.effective_compression_live == 10 / counts.n_active_live.sum()
 
 
 def test_active_weights_are_kept(ranking):

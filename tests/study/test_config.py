@@ -167,6 +167,8 @@ def test_ranges_have_the_paper_s_compressions():
         (changed(seeds=[True]), "config: seeds.0: should be a number, not True"),
         (changed(compressions=[True]), "config: compressions.0: should be a number, not True"),
         (changed(max_hours=True), "config: max_hours: should be a number, not True"),
+        (changed(live_input_deviation=-1), "config: live_input_deviation: should be at least 0, not -1"),
+        (changed(live_input_deviation=True), "config: live_input_deviation: should be a number, not True"),
         (changed(channels_last=3), "config: channels_last: should be 'auto', True or False, not 3"),
         (
             changed(architectures={"lenet-300-100": {"dataset": "mnist", "steps": True}}),

@@ -56,6 +56,16 @@ def test_a_network_without_an_active_weight_is_infinitely_compressed_and_disconn
     assert row.test_accuracy == 0.1
 
 
+def test_a_study_that_counts_over_live_inputs_has_a_column_more(tmp_path):
+    layers = LAYERS.assign(n_active_live=[2, 1, 0, 0, 3, 1])
+    table = tables.identified(tables.subnetworks(EVALUATIONS, layers), study="s")
+    tables.write_table(table, tmp_path / "subnetworks.csv", tables.COLUMNS["subnetworks"])
+    back = tables.read_table(tmp_path / "subnetworks.csv")
+    assert back.columns.tolist() == tables.COLUMNS["subnetworks"]
+    assert back.effective_compression_live.tolist()[:3] == [4, float("inf"), 3]
+    assert back.effective_compression_live.isna().tolist()[3]
+
+
 def test_divergence_and_levels_out_of_reach_are_rows_without_accuracy(subnetworks):
     assert subnetworks.loc["effective", 2].status == "diverged"
     out_of_reach = subnetworks.loc["effective", 6]
@@ -99,7 +109,8 @@ def test_tables_survive_their_files(tmp_path):
     table = tables.identified(tables.subnetworks(EVALUATIONS, LAYERS), study="s")
     tables.write_table(table, path, tables.COLUMNS["subnetworks"])
     back = pd.read_csv(path)
-    assert back.columns.tolist() == tables.COLUMNS["subnetworks"]
+    written = [name for name in tables.COLUMNS["subnetworks"] if name != "effective_compression_live"]
+    assert back.columns.tolist() == written
     assert back.effective_compression[1] == float("inf")
     assert ",inf," in path.read_text()
     assert ",12,6,4," in path.read_text()

@@ -318,6 +318,33 @@ def test_a_study_that_trains_nothing_has_tables_and_figures_of_connectivity(fres
     assert not (fresh.folder / "data").exists()
 
 
+def test_live_inputs_add_a_column_and_change_nothing_else(finished, copy):
+    copy.config["live_input_deviation"] = 0
+    plan = copy.planned()
+    assert plan["subnetworks"] == len(PRUNERS)
+    assert not [job for job in plan if "train" in job or job in ("rank", "evaluate")]
+    copy.succeed("results/tiny/tables/subnetworks.csv", "results/tiny/figures/effective_vs_direct.csv")
+    added = {"subnetworks": "effective_compression_live", "layers": "n_active_live"}
+    added["curves"] = added["subnetworks"]
+    tables = {}
+    for name, column in added.items():
+        before, after = (
+            pd.read_csv(study.results / f"tables/{name}.csv", dtype=str) for study in (finished, copy)
+        )
+        assert after.drop(columns=column).equals(before)
+        tables[name] = pd.read_csv(copy.results / f"tables/{name}.csv")
+    # The corners of the images are black.
+    first = tables["layers"][tables["layers"].layer == "fc1.weight"]
+    assert (first.n_active_live <= first.n_active).all()
+    counts = tables["subnetworks"]
+    ten = counts[counts.target_compression == 10]
+    assert (ten.effective_compression_live > ten.effective_compression).all()
+    curves = tables["curves"]
+    assert (curves.effective_compression_live >= curves.effective_compression).all()
+    figure = pd.read_csv(copy.results / "figures/effective_vs_direct.csv")
+    assert set(figure[figure.kind == "live"].pruner) == set(PRUNERS)
+
+
 def test_a_folder_of_images_is_studied_with_a_convolutional_network(fresh):
     random = np.random.default_rng(0)
     for split, count in {"train": 50, "test": 3}.items():

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     Given = Tensor | np.ndarray
 
+_DEVIATION_BLOCK = 2**23  # elements that are float64 at a time
+
 
 def given(scores: "Mapping[str, Given]") -> "dict[str, Given]":
     """The scores, with PyTorch tensors made of what is neither of the two.
@@ -56,7 +58,10 @@ def live_inputs(samples: "Given", deviation: float = 0.0) -> np.ndarray:
         )
     if deviation == 0:  # the deviation of equal floating point numbers need not be 0
         return array.max(0) != array.min(0)
-    return array.std(0, dtype=np.float64) > deviation
+    elements = array.reshape(len(array), -1)
+    blocks = np.array_split(elements, elements.size // _DEVIATION_BLOCK + 1, axis=1)
+    deviations = [block.std(0, dtype=np.float64) for block in blocks]
+    return np.concatenate(deviations).reshape(array.shape[1:]) > deviation
 
 
 def live_masks(argument: str, live, shapes: dict[str, tuple[int, ...]]) -> list[np.ndarray | None]:

@@ -59,9 +59,13 @@ class Priorities:
         n_weights = sum(score.size for score in scores.values())
         return cls(total_order(scores), floor=never_pruned, ceiling=n_weights - always_pruned)
 
-    def ranking(self, connectivity: "Connectivity") -> "Ranking":
-        """The ranking of the network that has this connectivity."""
-        scores = connectivity.effective_scores(self.layers)
+    def ranking(self, connectivity: "Connectivity", live_inputs: np.ndarray | None = None) -> "Ranking":
+        """The ranking of the network that has this connectivity.
+
+        Args:
+            live_inputs: where paths begin, a boolean array of the input's shape; None for all of it.
+        """
+        scores = connectivity.effective_scores(self.layers, live_inputs=live_inputs)
         effective = {name: np.asarray(score) for name, score in scores.items()}
         for score in effective.values():
             # Priorities are positive; what lies on no path has the least integer.

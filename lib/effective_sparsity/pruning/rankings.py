@@ -7,6 +7,8 @@ and follow from the seed, from the trained weights, or from the stored ranking o
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from effective_sparsity.connectivity import Connectivity
 from effective_sparsity.networks.registry import NETWORKS
 from effective_sparsity.pruning.pruners import PRUNERS, Inputs
@@ -73,6 +75,16 @@ class Rankings:
             self._latest.clear()  # one at a time: a ranking of a large network is large
             self._latest[level] = self._priorities(level).ranking(self.connectivity)
         return self._latest[level]
+
+    def over_live_inputs(self, level: str, live_inputs: np.ndarray) -> Ranking:
+        """The ranking of a level, with the effective priorities over live inputs alone.
+
+        Args:
+            live_inputs: boolean, of the shape of the network's input.
+        """
+        ranking = self[level]
+        priorities = Priorities(ranking.priority, ranking.floor, ranking.ceiling)
+        return priorities.ranking(self.connectivity, live_inputs)
 
     def _priorities(self, level: str) -> Priorities:
         if self._stored:

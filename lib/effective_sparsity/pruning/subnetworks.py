@@ -35,13 +35,17 @@ def subnetwork(ranking: Ranking, criterion: Criterion, compression: float) -> Su
     return Subnetwork(ranking.kept(threshold), ranking.active(threshold))
 
 
-def layer_counts(subnetwork: Subnetwork | None) -> pd.DataFrame:
+def layer_counts(subnetwork: Subnetwork | None, over_live: Masks | None = None) -> pd.DataFrame:
     """One row per layer; no rows for None.
 
     Columns: layer (the parameter's name), n_weights, n_kept, n_active; inactive_share, of the weights kept,
     to six decimals (NaN where none is); live_inputs and live_outputs, the units (features or channels) that
     an active weight of the layer reads and feeds. Live outputs of the last layer are the classes whose logits
     depend on the input.
+
+    Args:
+        over_live: the active weights if paths begin at live inputs alone, to be counted in one more column,
+            n_active_live.
     """
     import pandas as pd
 
@@ -57,7 +61,10 @@ def layer_counts(subnetwork: Subnetwork | None) -> pd.DataFrame:
         )
         for name, kept, active in _layers(subnetwork)
     ]
-    return pd.DataFrame(rows, columns=LAYER_COLUMNS)
+    table = pd.DataFrame(rows, columns=LAYER_COLUMNS)
+    if over_live is not None:
+        table["n_active_live"] = [int(active.sum()) for active in over_live.values()]
+    return table
 
 
 def _layers(subnetwork: Subnetwork | None) -> list[tuple[str, np.ndarray, np.ndarray]]:
@@ -67,18 +74,22 @@ def _layers(subnetwork: Subnetwork | None) -> list[tuple[str, np.ndarray, np.nda
     return [(name, kept, subnetwork.active[name]) for name, kept in subnetwork.kept.items()]
 
 
-def curve(ranking: Ranking, n_points: int = CURVE_POINTS) -> pd.DataFrame:
+def curve(ranking: Ranking, n_points: int = CURVE_POINTS, over_live: Ranking | None = None) -> pd.DataFrame:
     """Effective against direct compression of the whole ranking, at log-spaced counts of kept weights.
 
     Columns n_kept, n_active, direct_compression, effective_compression (infinite where nothing is active);
     n_points rows, fewer where rounded counts coincide, from N kept weights to 1.
+
+    Args:
+        over_live: the same ranking if paths begin at live inputs alone, for one more column,
+            effective_compression_live.
     """
     import pandas as pd
 
     n_weights = ranking.n_weights
     n_kept = np.unique(np.rint(np.geomspace(n_weights, 1, n_points)).astype(int))[::-1]
     n_active = [ranking.n_active(n_weights - kept + 1) for kept in n_kept]
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "n_kept": n_kept,
             "n_active": n_active,
@@ -86,3 +97,8 @@ def curve(ranking: Ranking, n_points: int = CURVE_POINTS) -> pd.DataFrame:
             "effective_compression": [as_compression(n_weights, active) for active in n_active],
         }
     )
+    if over_live:
+        table["effective_compression_live"] = [
+            as_compression(n_weights, over_live.n_active(n_weights - kept + 1)) for kept in n_kept
+        ]
+    return table

@@ -137,6 +137,12 @@ class StudyConfig(Section):
     parts: dict[Annotated[str, Field(pattern=NAME)], PartConfig] = Field(
         {}, description="with settings of their own"
     )
+    live_input_deviation: Number | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="also count paths from those inputs alone whose standard deviation is above it",
+    )
     snip_loss: Literal["cross-entropy", "linear"] = "cross-entropy"
     engine: Literal["auto", "packed", "masked"] = Field(
         "auto",

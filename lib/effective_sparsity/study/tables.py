@@ -22,12 +22,13 @@ _COUNTS = ["n_weights", "n_kept", "n_active"]
 COLUMNS = {
     "subnetworks": [
         *_RUN, "pruner", "criterion", "seed", "target_compression", *_COUNTS, "direct_compression",
-        "effective_compression", "log10_paths", "status", "steps", "test_accuracy", "test_loss",
+        "effective_compression", "effective_compression_live", "log10_paths", "status", "steps",
+        "test_accuracy", "test_loss",
     ],
     "dense": [*_RUN, "seed", "n_weights", "steps", "status", "test_accuracy", "test_loss"],
     "layers": [
         *_RUN, "pruner", "criterion", "seed", "target_compression", "layer", *_COUNTS, "inactive_share",
-        "live_inputs", "live_outputs",
+        "live_inputs", "live_outputs", "n_active_live",
     ],
     "history": [
         *_RUN, "pruner", "criterion", "seed", "target_compression", "step", "train_loss", "test_loss",
@@ -35,7 +36,7 @@ COLUMNS = {
     ],
     "curves": [
         *_RUN, "pruner", "seed", "target_compression", "n_kept", "n_active", "direct_compression",
-        "effective_compression",
+        "effective_compression", "effective_compression_live",
     ],
 }  # fmt: skip
 
@@ -44,6 +45,8 @@ _OF_A_REPLICATE = {"evaluation": "dense", "curve": "curves"}
 _OF_THE_STUDY = ("study", "dataset", "reduced")
 # Tables that were published before these columns existed are read without them.
 _ADDED_LATER = ("live_inputs", "live_outputs", "inactive_share", "log10_paths")
+# Only in tables of studies that count over live inputs (`live_input_deviation`).
+_OVER_LIVE_INPUTS = ("n_active_live", "effective_compression_live")
 
 
 def identified(table: pd.DataFrame, **keys) -> pd.DataFrame:
@@ -69,7 +72,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
         raise DamagedFileError(path, "it is cut short")
     name = path.name.partition(".")[0]
     for column in COLUMNS.get(_OF_A_REPLICATE.get(name, name), []):
-        if column not in table and column not in (*_OF_THE_STUDY, *_ADDED_LATER):
+        if column not in table and column not in (*_OF_THE_STUDY, *_ADDED_LATER, *_OVER_LIVE_INPUTS):
             raise DamagedFileError(path, f"it has no column {column}")
     return table
 
@@ -83,7 +86,12 @@ def read_tables(paths: list[str], study: str) -> pd.DataFrame:
 
 
 def write_table(table: pd.DataFrame, path: Path | str, columns: list[str] | None = None) -> None:
-    """Write CSV, atomically; infinite values as `inf`, missing ones empty."""
+    """Write CSV, atomically; infinite values as `inf`, missing ones empty.
+
+    Of the columns those over live inputs may be absent.
+    """
+    if columns:
+        columns = [name for name in columns if name in table or name not in _OVER_LIVE_INPUTS]
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False, columns=columns, lineterminator="\n")
 
@@ -118,10 +126,14 @@ def subnetworks(evaluations: pd.DataFrame, layers: pd.DataFrame) -> pd.DataFrame
     The status is that of the training, but "disconnected" if no weight is active. Untrained subnetworks that
     have no counts are "unreachable".
     """
-    whole = dict.fromkeys(_COUNTS, "sum") | {"log10_paths": "first"}
+    counted = [column for column in (*_COUNTS, "n_active_live") if column in layers]
+    whole = dict.fromkeys(counted, "sum") | {"log10_paths": "first"}
     counts = layers.groupby(_LEVEL, as_index=False).agg(whole)
     counts["direct_compression"] = list(map(as_compression, counts.n_weights, counts.n_kept))
     counts["effective_compression"] = list(map(as_compression, counts.n_weights, counts.n_active))
+    if "n_active_live" in counts:
+        live = map(as_compression, counts.n_weights, counts.n_active_live)
+        counts["effective_compression_live"] = list(live)
     pruned = evaluations[evaluations.pruner != "dense"].drop(columns="n_weights")
     # Levels out of reach have no layers: their counts stay empty.
     joined = pruned.merge(counts, how="left", on=_LEVEL, validate="one_to_one")
