@@ -9,7 +9,7 @@ from pathlib import Path
 
 from effective_sparsity.claims import TABLES as CLAIM_TABLES
 from effective_sparsity.errors import UserError
-from effective_sparsity.figures.registry import FIGURES
+from effective_sparsity.figures.registry import FIGURES, Kind
 from effective_sparsity.pruning.pruners import PRUNERS
 from effective_sparsity.study import code, versions
 from effective_sparsity.study.config import read_config
@@ -45,7 +45,9 @@ BENCHMARKS = f"{ROOT}/benchmarks"
 TABLES = ["subnetworks", "dense", "layers", "history", "curves"]
 if not STUDY.train:
     TABLES = ["subnetworks", "layers", "curves"]
-FIGURES = {name: figure for name, figure in FIGURES.items() if figure.suits(STUDY.train, PLAN.pruners())}
+FIGURES = {
+    name: figure for name, figure in FIGURES.items() if figure.suits([Kind(*kind) for kind in PLAN.kinds()])
+}
 # Absent where the study counts over all inputs, so that its results stay as they were before there was the setting.
 LIVE_INPUTS = STUDY.model_dump(include={"live_input_deviation"}, exclude_none=True)
 FIGURE_TABLES = sorted({table for figure in FIGURES.values() for table in figure.tables})

@@ -38,8 +38,6 @@ def test_figures_that_have_their_tables_are_drawn(draw, study, tmp_path):
 
 
 def test_one_figure_alone_can_be_asked_for(draw, study, tmp_path, capsys):
-    code, said = draw("mine", "figures", "costs")  # of which there is no table
-    assert (code, said.out) == (0, "Figures of the study mine:\n")
     assert draw("mine", "figures", "toy_network")[1].out.endswith("  toy_network\n")
     with pytest.raises(SystemExit):
         draw("mine", "figures", "toy")
@@ -51,6 +49,12 @@ def one_line(outcome) -> str:
     assert code == 2
     assert said.err.count("\n") == 1
     return said.err
+
+
+def test_a_figure_for_which_a_study_has_nothing_is_refused(draw, study):
+    assert "the study mine has nothing for costs; name some of: toy_network" in one_line(
+        draw("mine", "figures", "costs")
+    )
 
 
 def test_a_folder_that_is_no_study_is_refused(draw):

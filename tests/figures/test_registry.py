@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from effective_sparsity.figures.registry import FIGURES
+from effective_sparsity.figures.registry import FIGURES, Kind
 
 EVERY_FIGURE = pytest.mark.parametrize("name", FIGURES)
 # The toy network is no part of the study.
@@ -287,8 +287,38 @@ def hidden_ticks(figure) -> set:
 
 
 @EVERY_FIGURE
-def test_captions_are_sentences(name):
+def test_a_title_asks_and_a_caption_explains(name):
+    assert FIGURES[name].title.endswith("?")
     assert FIGURES[name].caption.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "absent"),
+    [
+        ([Kind("lenet-300-100", "random-erk", "direct", True)], {"pruner_order", "leaderboard"}),
+        ([Kind("lenet-300-100", "random-igq", "effective", False)], {"costs", "leaderboard", "verdicts"}),
+        ([Kind("lenet-300-100", "random-igq", "effective", True)], {"layer_density", "mean_field"}),
+        ([Kind("lenet-5", "random-igq", "direct", True)], {"mean_field", "pixel_controls"}),
+        ([Kind("lenet-5", "lamp", "direct", True)], {"accuracy_at_initialisation", "accuracy_random_quotas"}),
+        # The direct frame was only counted.
+        (
+            [Kind("lenet-5", "snip", "direct", False), Kind("lenet-5", "snip", "effective", True)],
+            {"pruner_order", "accuracy_magnitude_quotas"},
+        ),
+    ],
+)
+def test_figures_that_would_show_nothing_are_left_out(kinds, absent):
+    assert not any(FIGURES[name].suits(kinds) for name in absent)
+    assert FIGURES["target_hits"].suits(kinds)
+
+
+def test_a_study_of_everything_has_every_figure():
+    kinds = [
+        Kind("lenet-300-100", pruner, criterion, True)
+        for pruner in ("random-igq", "lamp", "random-igq-snip-pixels")
+        for criterion in ("direct", "effective")
+    ]
+    assert all(figure.suits(kinds) for figure in FIGURES.values())
 
 
 def test_figures_do_without_torch():

@@ -20,18 +20,16 @@ from effective_sparsity.figures.page import (
 )
 from effective_sparsity.figures.statistics import over_seeds
 from effective_sparsity.figures.style import (
+    AT_INITIALISATION,
     DASHED,
     FRAMES,
     GREY,
     MAGNITUDE_QUOTAS,
     RANDOM_QUOTAS,
-    SALIENCIES,
     in_order,
     look,
 )
 from effective_sparsity.figures.tables import PANEL, Tables, reduced_text
-
-AT_INITIALISATION = (*SALIENCIES, "random-igq", "random-erk", "random-uniform")
 
 _POINT = [*PANEL, "pruner", "criterion", "target_compression"]
 

@@ -66,7 +66,7 @@ def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
         y=log_limits(x, data[data.direct_compression <= x[1]].effective_compression, margin=1.4),
     )
     cells[0].set_ylabel("Effective compression")
-    legend = [entry("disconnected from:", linestyle="")]
+    legend = [entry("pruner: disconnects at", linestyle="")]
     for axes, (family, pruners) in zip(cells, families.items(), strict=True):
         diagonal(axes)
         axes.set_title(family, pad=9)  # above the marks on the upper edge

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
 from effective_sparsity.figures.page import Legend, draw_page, entry, log_axes, log_limits, pruner_entries
-from effective_sparsity.figures.style import DASHED, GREY, RANDOM_QUOTAS, in_order, look, plain_number
+from effective_sparsity.figures.style import DASHED, GREY, LAYER_QUOTAS, in_order, look, plain_number
 from effective_sparsity.figures.tables import (
     PANEL,
     Tables,
@@ -17,10 +17,6 @@ from effective_sparsity.figures.tables import (
     reduced_text,
     seeds_text,
 )
-
-# One pruner for each distinct set of quotas: magnitude pruning with a closed-form quota keeps the same counts
-# as random pruning with it, global magnitude and LAMP find their own.
-QUOTAS = (*RANDOM_QUOTAS, "magnitude-global", "lamp")
 
 # Shown are the levels nearest to these.
 _COMPRESSIONS = (10, 100, 1000)
@@ -45,7 +41,7 @@ def layer_density(tables: Tables) -> tuple[Figure, pd.DataFrame]:
 
 
 def _tabulate(layers: pd.DataFrame) -> pd.DataFrame:
-    rows = layers.query("criterion == 'direct' and pruner in @QUOTAS").dropna(subset=["n_kept"])
+    rows = layers[(layers.criterion == "direct") & layers.pruner.isin(LAYER_QUOTAS)].dropna(subset=["n_kept"])
     networks = [of_panel(rows, panel) for panel in panels(rows)]
     chosen = [rows[rows.target_compression.isin(nearest_levels(rows, _COMPRESSIONS))] for rows in networks]
     rows = pd.concat(chosen) if chosen else rows
@@ -66,6 +62,7 @@ def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
         cells[0].set_xticks(range(1, len(names) + 1), [name.removesuffix(".weight") for name in names])
     else:
         cells[0].xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        cells[0].set_xlim(0.5, len(names) + 0.5)
     for axes, level in zip(cells, levels, strict=True):
         axes.set(title=f"Compression {plain_number(level)}", xlabel="Layer")
         _draw_level(axes, data[data.target_compression == level], names)

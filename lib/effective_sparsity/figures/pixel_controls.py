@@ -1,6 +1,5 @@
 """How much of SNIP's lead over random pruning is its choice of pixels."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 
@@ -104,6 +103,7 @@ def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
         explained = shares[shares.pruner == pruner]
         explained = explained.assign(x=explained.target_compression * shift)
         seeds.draw_means(share, explained, "x", "value", f"{pruner} share", style)
-    if len(shares):
-        share.set_ylim(min(-0.5, np.nanmin(shares.value) - 0.3), max(1.5, np.nanmax(shares.value) + 0.3))
+    # Whole intervals, unless a small gap makes them huge.
+    ends = [-0.5, 1.5, *shares[["value", "low", "high"]].clip(-2, 3).stack().dropna()]
+    share.set_ylim(min(ends) - 0.1, max(ends) + 0.1)
     return pruner_entries(pruners)

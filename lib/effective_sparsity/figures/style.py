@@ -38,6 +38,10 @@ CONTROLS = (
     "snip-permuted-pixels",
     "snip-permuted-own-pixels",
 )
+AT_INITIALISATION = (*SALIENCIES, "random-igq", "random-erk", "random-uniform")
+# One pruner for each distinct set of quotas: magnitude pruning with a closed-form quota keeps the same counts
+# as random pruning with it, global magnitude and LAMP find their own.
+LAYER_QUOTAS = (*RANDOM_QUOTAS, "magnitude-global", "lamp")
 PRUNERS = RANDOM_QUOTAS + MAGNITUDE_QUOTAS + SALIENCIES + SINCE_2021 + CONTROLS
 
 FAMILIES = {

@@ -173,10 +173,15 @@ class Plan:
         """The replicates of a network, by seed."""
         return sorted({seed for part in self.study.parts_of(architecture) for seed in part.seeds})
 
-    def pruners(self) -> set[str]:
-        """The pruners of all networks and parts."""
-        parts = [part for name in self.study.architectures for part in self.study.parts_of(name)]
-        return {pruner for part in parts for pruner in part.pruners}
+    def kinds(self) -> set[tuple[str, str, str, bool]]:
+        """The kinds of subnetworks: network, pruner, criterion, and whether they are trained."""
+        return {
+            (architecture, pruner, criterion, part.train)
+            for architecture in self.study.architectures
+            for part in self.study.parts_of(architecture)
+            for pruner in part.pruners
+            for criterion in part.criteria
+        }
 
     def shares(self, architecture: str) -> list[Share]:
         """The subnetworks that are trained, divided among jobs; each has a job for each of its seeds."""

@@ -32,7 +32,8 @@ class Costs(NamedTuple):
     Attributes:
         weights: prunable ones, in millions.
         cpu: seconds of a training step on one core, in PyTorch.
-        gpu: the same on a graphics processor: of the large networks 1.5 to 1.7 times what an H200 takes in float32.
+        gpu: the same on a graphics processor: for the large networks 1.5 to 1.7 times what an H200 takes
+            in float32.
         mb: memory of a training job on a CPU, all of it.
         data_mb: memory of a training job on a GPU on its host, beside PyTorch and CUDA.
         active: seconds of a training step of a subnetwork, if its active weights alone are trained.
