@@ -92,9 +92,12 @@ FAINT = "#BBBBBB"
 DASHED: Style = {"linestyle": (0, (3, 1.5)), "linewidth": 0.9}
 FRAMES = ("direct", "effective")
 
-# DejaVu Sans comes with matplotlib, so a figure looks the same on every machine.
+# DejaVu Sans comes with matplotlib, so a figure is laid out the same on every machine. Text in an SVG stays
+# text, to select and to search; a browser without that font takes one of nearly the same widths.
 RC: Any = {
-    "font.family": "DejaVu Sans",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana"],
+    "svg.fonttype": "none",
     "font.size": 7,
     "figure.titlesize": 8.5,
     "figure.titleweight": "bold",
