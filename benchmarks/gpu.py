@@ -32,7 +32,7 @@ from effective_sparsity.networks.state import initial_state, with_state
 from effective_sparsity.study.config import read_config
 from effective_sparsity.study.include import with_included
 from effective_sparsity.study.plan import Plan
-from effective_sparsity.study.provenance import _commit
+from effective_sparsity.study.provenance import commit
 from effective_sparsity.training.augmentation import draw
 from effective_sparsity.training.batches import Batches
 from effective_sparsity.training.device import switches
@@ -184,7 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(line, file=file, flush=True)
 
         cards = [torch.cuda.get_device_name(card) for card in range(torch.cuda.device_count())]
-        say(f"commit {_commit()}, PyTorch {torch.__version__}, CUDA {torch.version.cuda}, {cards}")
+        say(f"commit {commit()}, PyTorch {torch.__version__}, CUDA {torch.version.cuda}, {cards}")
         if options.only in (None, "tests"):
             status |= command(["pytest", "tests/test_gpu.py", "-m", "gpu", "-q", "-rs", "--tb=short"], say)
         if options.only in (None, "times"):

@@ -27,7 +27,7 @@ def write_provenance(path: Path | str, study: "StudyConfig", trained_on: dict[st
     """
     facts = {
         "study": study.model_dump(by_alias=True, exclude=_PLACES),
-        "commit": _commit(),
+        "commit": commit(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "machine": machine(),
@@ -59,7 +59,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """The commit of the project, with `-dirty` if files have changed since; None outside a git checkout."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--match="]
     try:
