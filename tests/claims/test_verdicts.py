@@ -15,6 +15,7 @@ from effective_sparsity.claims import TABLES
 from effective_sparsity.claims.frames import kendall_taus
 from effective_sparsity.claims.page import page
 from effective_sparsity.claims.registry import CLAIMS
+from effective_sparsity.claims.selection import PRIMARY, SECONDARY, within
 from effective_sparsity.claims.verdicts import CLAIM_COLUMNS, judge
 
 N = 266_200
@@ -276,6 +277,39 @@ def test_levels_that_effective_pruning_misses_are_not_compared(tables):
         test_accuracy=0.98,
     )
     assert part_of(tables, 6, "as good as synflow").quantity.endswith("mean over 3 compressions")
+
+
+def test_an_advantage_is_that_of_a_loop_over_seeds_and_levels(tables):
+    rows = tables["subnetworks"]
+    accuracy = (
+        rows[rows.criterion == "effective"].set_index(["pruner", "target_compression", "seed"]).test_accuracy
+    )
+    levels = (100.0, 158.489, 251.189, 398.107)
+    points = [
+        sum(
+            100 * accuracy["random-igq", level, seed] - 100 * accuracy["synflow", level, seed]
+            for level in levels
+        )
+        / 4
+        for seed in (0, 1, 2)
+    ]
+    assert part_of(tables, 6, "as good as synflow").value == pytest.approx(sum(points) / 3)
+
+
+@pytest.mark.parametrize(
+    ("level", "in_primary", "in_secondary"),
+    [
+        (94.9, False, False),
+        (95.0, True, False),
+        (419.9, True, False),
+        (420.1, False, True),
+        (1050.0, False, True),
+        (1050.1, False, False),
+    ],
+)
+def test_the_ranges_of_levels_are_those_of_the_criteria(level, in_primary, in_secondary):
+    rows = pd.DataFrame({"target_compression": [level]})
+    assert (len(within(rows, PRIMARY)) == 1, len(within(rows, SECONDARY)) == 1) == (in_primary, in_secondary)
 
 
 def test_pruners_beyond_the_paper_are_compared_where_the_study_has_them(tables):
