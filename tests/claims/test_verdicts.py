@@ -21,6 +21,7 @@ from effective_sparsity.claims.verdicts import CLAIM_COLUMNS, judge
 N = 266_200
 SEEDS = (0, 1, 2)
 RANDOM = ("random-uniform", "random-erk", "random-igq", "random-snip", "random-synflow")
+MAGNITUDE = ("magnitude-global", "lamp", "magnitude-uniform", "magnitude-erk", "magnitude-igq")
 SALIENCIES = ("snip", "snip-iterative", "synflow")
 EVERY_CLAIM = pytest.mark.parametrize("number", CLAIMS)
 
@@ -267,6 +268,21 @@ def test_thin_levels_are_reported_apart(tables):
     assert verdict(tables, 6) == "confirmed"
     part = part_of(tables, 6, "as good as synflow when thin")
     assert (part.role, part.verdict) == ("secondary", "refuted")
+
+
+def test_the_inactive_share_of_synflow_is_that_of_its_worst_level(tables):
+    synflow = "pruner == 'synflow' and criterion == 'direct'"
+    change(tables, f"{synflow} and target_compression == 100", n_kept=2000, n_active=1990)
+    change(tables, f"{synflow} and target_compression == 158.489", n_kept=1600, n_active=1580)
+    assert part_of(tables, 2, "at most 1 % inactive while 1,000 are kept").value == pytest.approx(20 / 1600)
+
+
+def test_every_level_up_to_1000_counts_among_the_targets(tables):
+    change(tables, "pruner == 'snip' and target_compression > 600", effective_compression=1.0)
+    pruners, levels = len(RANDOM + MAGNITUDE + SALIENCIES), 8
+    share = 1 - 2 / (pruners * levels)
+    assert part_of(tables, 5, "hits targets up to 1,000").value == pytest.approx(share)
+    assert part_of(tables, 5, "hits targets beyond 1,000").verdict == "not enough data"
 
 
 def test_levels_that_effective_pruning_misses_are_not_compared(tables):
