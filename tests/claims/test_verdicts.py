@@ -312,6 +312,11 @@ def test_an_advantage_is_that_of_a_loop_over_seeds_and_levels(tables):
     assert part_of(tables, 6, "as good as synflow").value == pytest.approx(sum(points) / 3)
 
 
+def test_a_part_is_named_after_its_bound(tables):
+    assert part_of(tables, 7, "better than random-erk").bound == 0
+    assert part_of(tables, 7, "as good as random-erk").bound == -1
+
+
 @pytest.mark.parametrize(
     ("level", "in_primary", "in_secondary"),
     [
