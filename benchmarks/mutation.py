@@ -37,7 +37,7 @@ GROUPS = {
     "training": (
         "training/loop training/batches training/augmentation networks/recipe",
         "training/test_batches training/test_augmentation networks/test_recipe training/test_masked "
-        "training/test_engines",
+        "training/test_engines training/packed/test_engine",
     ),
 }
 # `a | b` is mostly an annotation.
