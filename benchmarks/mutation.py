@@ -1,8 +1,8 @@
-"""How many small errors in the numerical core the tests find: python benchmarks/mutation.py [--places N] [GROUP...].
+"""How many small errors in the numerical core the tests find: python benchmarks/mutation.py [GROUP...].
 
-Each mutant changes one operator, comparison or constant of the last commit, at a place drawn at random, and the tests
-of its group run until one fails. A mutant that none of them notices survived: its change is printed, to be judged by
-hand. `cosmic-ray` must be on the path, from an environment of its own.
+Each mutant changes one operator, comparison or constant of the last commit, at a place drawn at random, and
+the tests of its group run until one fails. A mutant that none of them notices survives: its change is
+printed, to be judged by hand. `cosmic-ray` must be on the path, from an environment of its own.
 """
 
 import argparse
@@ -18,25 +18,26 @@ from pathlib import Path
 # Modules and tests of each group.
 GROUPS = {
     "connectivity": (
-        "connectivity/orders connectivity/curves connectivity/semiring connectivity/windows connectivity/kernels "
-        "connectivity/vectors",
-        "connectivity/test_semiring connectivity/test_windows connectivity/test_vectors connectivity/test_orders "
-        "connectivity/test_curves connectivity/test_exactness",
+        "connectivity/orders connectivity/curves connectivity/semiring connectivity/windows "
+        "connectivity/kernels connectivity/vectors",
+        "connectivity/test_semiring connectivity/test_windows connectivity/test_vectors "
+        "connectivity/test_orders connectivity/test_curves connectivity/test_exactness",
     ),
     "pruning": (
-        "pruning/allocations pruning/orders pruning/magnitude pruning/ranking pruning/subnetworks pruning/iterative",
+        "pruning/allocations pruning/orders pruning/magnitude pruning/ranking pruning/subnetworks "
+        "pruning/iterative",
         "pruning/test_allocations pruning/test_orders pruning/test_magnitude pruning/test_ranking "
         "pruning/test_subnetworks pruning/test_iterative",
     ),
     "claims": (
-        "claims/evidence claims/frames claims/discrepancy claims/comparisons claims/extension claims/selection "
-        "figures/statistics",
+        "claims/evidence claims/frames claims/discrepancy claims/comparisons claims/extension "
+        "claims/selection figures/statistics",
         "claims/test_evidence figures/test_statistics claims/test_verdicts",
     ),
     "training": (
         "training/loop training/batches training/augmentation networks/recipe",
         "training/test_batches training/test_augmentation networks/test_recipe training/test_masked "
-        "training/test_engines",
+        "training/test_engines training/packed/test_engine",
     ),
 }
 # `a | b` is mostly an annotation.
@@ -57,12 +58,8 @@ def _examine(group: str, places: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         archive = subprocess.run(["git", "archive", "HEAD"], check=True, capture_output=True).stdout
         subprocess.run(["tar", "-x"], cwd=folder, input=archive, check=True)
-        command = [
-            sys.executable,
-            "-m",
-            "pytest -q -x -p no:cacheprovider",
-            *(f"tests/{name}.py" for name in tests),
-        ]
+        files = [f"tests/{name}.py" for name in tests]
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files]
         lines = [
             "[cosmic-ray]",
             f"module-path = {[f'lib/effective_sparsity/{name}.py' for name in modules]}",
@@ -85,12 +82,13 @@ def _examine(group: str, places: int) -> None:
 def _sample(database: sqlite3.Connection, places: int) -> None:
     """Keeps one mutant at each of some places."""
     mutants = defaultdict(list)
-    order = "module_path, start_pos_row, start_pos_col, operator_name, occurrence"
-    for job, module, row, column, operator in database.execute(
-        f"SELECT job_id, module_path, start_pos_row, start_pos_col, operator_name FROM mutation_specs ORDER BY {order}"
+    place = "module_path, start_pos_row, start_pos_col"
+    order = f"{place}, operator_name, occurrence"
+    for job, operator, *where in database.execute(
+        f"SELECT job_id, operator_name, {place} FROM mutation_specs ORDER BY {order}"
     ):
         if not operator.startswith(_LEFT_OUT):
-            mutants[module, row, column].append(job)
+            mutants[tuple(where)].append(job)
     draw = random.Random(0)
     kept = [draw.choice(mutants[place]) for place in draw.sample(sorted(mutants), min(places, len(mutants)))]
     for table in ("mutation_specs", "work_items"):

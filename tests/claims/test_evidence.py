@@ -82,6 +82,11 @@ def test_an_undecided_part_says_how_many_seeds_it_would_take():
 
     assert power(n) == pytest.approx(0.9, abs=0.02)
     assert power(n - 3) < 0.9
+
+    def detectable(n):
+        return (stats.t.ppf(0.975, n - 1) + stats.t.ppf(0.9, n - 1)) * spread / n**0.5
+
+    assert detectable(n) <= effect < detectable(n - 1)
     assert math.isinf(decide([part(0.0, 2.0, 1.0)])[0].seeds_needed)  # the mean is the bound
 
 

@@ -15,11 +15,13 @@ from effective_sparsity.claims import TABLES
 from effective_sparsity.claims.frames import kendall_taus
 from effective_sparsity.claims.page import page
 from effective_sparsity.claims.registry import CLAIMS
+from effective_sparsity.claims.selection import PRIMARY, SECONDARY, within
 from effective_sparsity.claims.verdicts import CLAIM_COLUMNS, judge
 
 N = 266_200
 SEEDS = (0, 1, 2)
 RANDOM = ("random-uniform", "random-erk", "random-igq", "random-snip", "random-synflow")
+MAGNITUDE = ("magnitude-global", "lamp", "magnitude-uniform", "magnitude-erk", "magnitude-igq")
 SALIENCIES = ("snip", "snip-iterative", "synflow")
 EVERY_CLAIM = pytest.mark.parametrize("number", CLAIMS)
 
@@ -268,6 +270,21 @@ def test_thin_levels_are_reported_apart(tables):
     assert (part.role, part.verdict) == ("secondary", "refuted")
 
 
+def test_the_inactive_share_of_synflow_is_that_of_its_worst_level(tables):
+    synflow = "pruner == 'synflow' and criterion == 'direct'"
+    change(tables, f"{synflow} and target_compression == 100", n_kept=2000, n_active=1990)
+    change(tables, f"{synflow} and target_compression == 158.489", n_kept=1600, n_active=1580)
+    assert part_of(tables, 2, "at most 1 % inactive while 1,000 are kept").value == pytest.approx(20 / 1600)
+
+
+def test_every_level_up_to_1000_counts_among_the_targets(tables):
+    change(tables, "pruner == 'snip' and target_compression > 600", effective_compression=1.0)
+    pruners, levels = len(RANDOM + MAGNITUDE + SALIENCIES), 8
+    share = 1 - 2 / (pruners * levels)
+    assert part_of(tables, 5, "hits targets up to 1,000").value == pytest.approx(share)
+    assert part_of(tables, 5, "hits targets beyond 1,000").verdict == "not enough data"
+
+
 def test_levels_that_effective_pruning_misses_are_not_compared(tables):
     change(
         tables,
@@ -276,6 +293,44 @@ def test_levels_that_effective_pruning_misses_are_not_compared(tables):
         test_accuracy=0.98,
     )
     assert part_of(tables, 6, "as good as synflow").quantity.endswith("mean over 3 compressions")
+
+
+def test_an_advantage_is_that_of_a_loop_over_seeds_and_levels(tables):
+    rows = tables["subnetworks"]
+    accuracy = (
+        rows[rows.criterion == "effective"].set_index(["pruner", "target_compression", "seed"]).test_accuracy
+    )
+    levels = (100.0, 158.489, 251.189, 398.107)
+    points = [
+        sum(
+            100 * accuracy["random-igq", level, seed] - 100 * accuracy["synflow", level, seed]
+            for level in levels
+        )
+        / 4
+        for seed in (0, 1, 2)
+    ]
+    assert part_of(tables, 6, "as good as synflow").value == pytest.approx(sum(points) / 3)
+
+
+def test_a_part_is_named_after_its_bound(tables):
+    assert part_of(tables, 7, "better than random-erk").bound == 0
+    assert part_of(tables, 7, "as good as random-erk").bound == -1
+
+
+@pytest.mark.parametrize(
+    ("level", "in_primary", "in_secondary"),
+    [
+        (94.9, False, False),
+        (95.0, True, False),
+        (419.9, True, False),
+        (420.1, False, True),
+        (1050.0, False, True),
+        (1050.1, False, False),
+    ],
+)
+def test_the_ranges_of_levels_are_those_of_the_criteria(level, in_primary, in_secondary):
+    rows = pd.DataFrame({"target_compression": [level]})
+    assert (len(within(rows, PRIMARY)) == 1, len(within(rows, SECONDARY)) == 1) == (in_primary, in_secondary)
 
 
 def test_pruners_beyond_the_paper_are_compared_where_the_study_has_them(tables):

@@ -1,7 +1,7 @@
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from effective_sparsity.connectivity.semiring import max_min_product
 
@@ -10,6 +10,8 @@ SIZES = st.one_of(st.integers(1, 9), st.sampled_from([31, 130, 600]))
 
 @settings(max_examples=30)
 @given(st.integers(1, 3), SIZES, SIZES, SIZES, st.integers(0, 1000))
+@example(2, 3, 4, 1, 0)
+@example(2, 1, 4, 3, 0)
 def test_product_is_the_maximum_of_minima(stack, m, k, n, seed):
     random = np.random.default_rng(seed)
     a = random.integers(-50, 50, (stack, m, k), np.int32)

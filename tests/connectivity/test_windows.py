@@ -11,6 +11,8 @@ WINDOWS = [
     Window(kernel=(3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2), size=(6, 5), steps=(3, 3)),
     Window(kernel=(1, 1), stride=(1, 1), padding=(0, 0), dilation=(1, 1), size=(6, 5), steps=(6, 5)),
     Window(kernel=(2, 2), stride=(3, 3), padding=(0, 0), dilation=(1, 1), size=(6, 5), steps=(2, 2)),
+    # The last windows reach beyond the last position.
+    Window(kernel=(3, 2), stride=(1, 1), padding=(2, 2), dilation=(2, 3), size=(6, 5), steps=(6, 6)),
 ]
 
 

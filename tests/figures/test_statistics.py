@@ -20,6 +20,14 @@ def test_the_interval_of_three_values_uses_students_t():
     assert math.isclose(half_width(pd.Series([1.0, 2.0, 3.0])), 4.302653 / math.sqrt(3), rel_tol=1e-6)
 
 
+def test_each_group_has_its_mean_and_students_interval():
+    rows = pd.DataFrame({"a": list("xyxyx"), "v": [1.0, 5.0, 2.0, 5.0, 3.0]})
+    x, y = over_seeds(rows, ["a"], "v").itertuples()
+    half = 4.302653 / math.sqrt(3)
+    assert (x.mean, x.low, x.high, x.seeds) == pytest.approx((2, 2 - half, 2 + half, 3))
+    assert (y.mean, y.low, y.high, y.seeds) == (5, 5, 5, 2)
+
+
 def test_one_seed_has_no_interval():
     (row,) = over_seeds(pd.DataFrame({"a": ["x"], "v": [0.5]}), ["a"], "v").itertuples()
     assert (row.mean, row.seeds) == (0.5, 1)

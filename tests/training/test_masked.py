@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -98,6 +100,13 @@ def test_history_has_a_row_for_each_evaluation(perceptron, small_data, recipe, r
     assert trained.history["step"].tolist() == [25, 50, 60]
     assert (trained.test_loss, trained.test_accuracy) == evaluate(model, small_data, "cpu")
     assert trained.test_accuracy > 0.9
+
+
+def test_the_log_has_the_accuracy_of_each_evaluation(perceptron, small_data, recipe, run, masks, caplog):
+    caplog.set_level("INFO")
+    trained = train_masked(perceptron(WIDTHS), masks, run(small_data, recipe()))
+    logged = [float(accuracy) for accuracy in re.findall(r"test accuracy (.*?) %", caplog.text)]
+    assert logged == pytest.approx(100 * trained.evaluations["test_accuracy"], abs=0.006)
 
 
 def test_evaluation_uses_running_statistics(perceptron, small_data):

@@ -185,20 +185,12 @@ def facts(subnetworks: pd.DataFrame, provenance: Mapping) -> list[tuple[str, str
         ("Compressions", _levels(levels)),
         ("Seeds", str(subnetworks.seed.nunique())),
         ("Subnetworks", f"{len(subnetworks):,}"),
-        ("Trained on", _hardware(provenance.get("trained_on", {}))),
-        ("Commit", _short(provenance.get("commit"))),
+        ("Trained", _hardware(provenance.get("trained_on", {}))),
     ]
 
 
 def _hardware(networks: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} ({count:,})" for name, count in networks.items()) or "unknown"
-
-
-def _short(commit: str | None) -> str:
-    if not commit:
-        return "unknown"
-    identifier, dash, dirty = commit.partition("-")
-    return f"{identifier[:12]}{dash}{dirty}"
+    return "; ".join(f"{count:,} on {name}" for name, count in networks.items()) or "unknown"
 
 
 def _levels(levels: pd.Series) -> str:

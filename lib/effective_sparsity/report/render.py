@@ -78,7 +78,7 @@ def _figure(name: str, svg: bytes) -> dict:
     return {
         "name": name,
         "title": entry.title,
-        "caption": entry.caption,
+        "caption": entry.caption.replace("`", ""),  # of Markdown
         # As an image, not as part of the page: the names inside the SVG of different figures would collide.
         "source": f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}",
         "width": round(_PIXELS_PER_POINT * float(re.findall(rb'width="([0-9.]+)pt"', svg)[0])),

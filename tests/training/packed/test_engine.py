@@ -213,9 +213,10 @@ def test_one_network_diverges_and_the_others_go_on(initial, subnetworks, small_d
     assert_same_state(second.state, expected.state, rtol=0, atol=0)
 
 
-def test_divergence_ends_training(initial, subnetworks, small_data, recipe, run):
+def test_divergence_ends_training(initial, subnetworks, small_data, recipe, run, caplog):
     results = train(initial, subnetworks[:2], run(small_data, recipe(learning_rate=1e30)))
     assert [trained.status for trained in results] == ["diverged"] * 2
+    assert [f"network {number} of this run diverged" in caplog.text for number in range(4)] == [0, 1, 1, 0]
     assert all(trained.steps < 60 for trained in results)
 
 
