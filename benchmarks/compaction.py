@@ -48,6 +48,7 @@ BATCH = {"lenet-5": 64, "vgg-16": 64, "resnet-18": 16, "resnet-50": 16}
 TRAINING_BATCH = {"vgg-16": 32, "resnet-18": 8}
 REPETITIONS = 5
 ENOUGH = 1.0  # seconds; a repetition that takes longer is the last
+ROUND = 0.2  # seconds
 
 
 def resnet_50(classes: int) -> nn.Module:
@@ -67,20 +68,30 @@ def network_of(name: str) -> Network:
 
 
 def rounds(*functions: Callable[[], object], enough: float) -> list[list[float]]:
-    """CPU seconds of each function by round: they are called in turn, after a call of each to warm up.
+    """CPU seconds of a call of each function by round: they take turns, after a call of each to warm up.
+
+    A round calls a function for at least ROUND seconds, since systems count CPU time in ticks of some
+    milliseconds.
 
     Args:
         enough: seconds of a function after which no round begins.
     """
+    calls = []
     for function in functions:
+        start = time.perf_counter()
         function()
+        calls.append(math.ceil(ROUND / (time.perf_counter() - start)))
     times: list[list[float]] = []
-    while len(times) < REPETITIONS and sum(map(sum, times)) < enough * len(functions):
+    spent = 0.0
+    while len(times) < REPETITIONS and spent < enough * len(functions):
         times.append([])
-        for function in functions:
+        for function, repeats in zip(functions, calls, strict=True):
             start = time.process_time()
-            function()
-            times[-1].append(time.process_time() - start)
+            for _ in range(repeats):
+                function()
+            seconds = time.process_time() - start
+            spent += seconds
+            times[-1].append(seconds / repeats)
     return times
 
 

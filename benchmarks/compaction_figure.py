@@ -83,7 +83,8 @@ def speedup(row: dict, engine: str) -> str:
     if not row["parameters_after"]:
         return "constant"
     keys = [f"{engine}_ms_{batch}" for batch in ("one", "batch")]
-    return ", ".join(f"{row[f'{key}_before'] / row[f'{key}_after']:.2f}" for key in keys)
+    ratios = [row[f"{key}_before"] / row[f"{key}_after"] for key in keys]
+    return ", ".join(f"{ratio:.2f}" if ratio == ratio else "-" for ratio in ratios)  # not measured
 
 
 def markdown(headings: list[str], rows: list[list[str]]) -> str:
