@@ -1,40 +1,42 @@
-"""Gathers what compaction.py measured, draws it, and prints the tables of docs/compaction.md.
+"""Gathers what compaction.py measured, draws it, and fills in the tables of docs/compaction.md.
 
-python benchmarks/compaction_figure.py [--folder results/reference/compaction]
+    python benchmarks/compaction_figure.py
+
+A subnetwork that was measured since replaces its row in the published tables.
 """
 
 import argparse
+import re
 from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib import pyplot as plt
 
-from effective_sparsity.figures.style import ARCHITECTURES, RC, in_order, log_axes, look
+from effective_sparsity.figures.page import log_axes, log_limits
+from effective_sparsity.figures.style import ARCHITECTURES, RC, in_order, look
 
 NETWORKS = {"lenet-5": "LeNet-5", "vgg-16": "VGG-16", "resnet-18": "ResNet-18", "resnet-50": "ResNet-50"}
 ROWS = {
     "parameters": "parameters left",
-    "pytorch_ms_64": "time left, batch 64:\nPyTorch",
-    "onnxruntime_ms_64": "time left, batch 64:\nONNX Runtime",
+    "pytorch_ms_batch": "time left, a batch:\nPyTorch",
+    "onnxruntime_ms_batch": "time left, a batch:\nONNX Runtime",
 }
 
 
-def gather(measured: Path, published: Path, name: str) -> pd.DataFrame:
-    """The published rows, with those of networks that were measured since in the place of older ones."""
-    tables = [pd.read_csv(path) for path in sorted(measured.glob(f"*/{name}.csv"))]
-    file = published / f"{name}.csv"
-    if file.exists():
-        fresh = {network for table in tables for network in table["network"]}
-        old = pd.read_csv(file)
-        tables.insert(0, old[~old["network"].isin(fresh)])
-    if not tables:
-        return pd.DataFrame()
-    places = {network: place for place, network in enumerate(NETWORKS)}
-    table = pd.concat(tables, ignore_index=True)
-    table = table.sort_values("network", key=lambda names: names.map(places), kind="stable")
-    table.to_csv(file, index=False)
-    return table
+SUBNETWORK = ["network", "pruner", "direct_compression"]
+
+
+def gather(measured: Path, published: Path) -> pd.DataFrame:
+    """The published rows, with those of subnetworks that were measured since in the place of older ones."""
+    files = [published, *sorted(measured.glob(f"*/{published.name}"))]
+    table = pd.concat([pd.read_csv(file) for file in files if file.exists()], ignore_index=True)
+    table = table.drop_duplicates(SUBNETWORK, keep="last")
+    orders = {"network": list(NETWORKS), "pruner": in_order(table["pruner"])}
+    return table.sort_values(
+        SUBNETWORK,
+        key=lambda column: column.map(orders[column.name].index) if column.name in orders else column,
+    )
 
 
 def draw(table: pd.DataFrame) -> plt.Figure:
@@ -53,10 +55,10 @@ def draw(table: pd.DataFrame) -> plt.Figure:
                 rows = table[(table["network"] == network) & (table["pruner"] == pruner)]
                 style = look(pruner)
                 fraction = rows[f"{quantity}_after"] / rows[f"{quantity}_before"]
-                panel.plot(
-                    rows["direct_compression"], 100 * fraction, label=style.label, **style.marker_style
-                )
-            log_axes(panel, "x")
+                panel.plot(rows["direct_compression"], 100 * fraction, label=style.label, **style.style)
+            log_axes(
+                panel, x=log_limits(table["direct_compression"].min(), table["direct_compression"].max())
+            )
             panel.set_ylim(-5, 135)
             panel.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
         axes[0].set_ylabel(label)
@@ -80,32 +82,24 @@ def per_cent(row: dict, quantity: str) -> str:
 def speedup(row: dict, engine: str) -> str:
     if not row["parameters_after"]:
         return "constant"
-    keys = [f"{engine}_ms_{batch}" for batch in (1, 64)]
-    return ", ".join(f"{row[f'{key}_before'] / row[f'{key}_after']:.2f}" for key in keys)
+    keys = [f"{engine}_ms_{batch}" for batch in ("one", "batch")]
+    ratios = [row[f"{key}_before"] / row[f"{key}_after"] for key in keys]
+    return ", ".join(f"{ratio:.2f}" if ratio == ratio else "-" for ratio in ratios)  # not measured
 
 
-def print_table(headings: list[str], rows: list[list[str]]) -> None:
-    for cells in (headings, ["---"] * len(headings), *rows):
-        print("| " + " | ".join(cells) + " |")
-    print()
+def markdown(headings: list[str], rows: list[list[str]]) -> str:
+    lines = (headings, ["---"] * len(headings), *rows)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def print_tables(table: pd.DataFrame, steps: pd.DataFrame) -> None:
-    print_table(
-        [
-            "",
-            "pruner",
-            "direct",
-            "effective",
-            "parameters",
-            "FLOPs",
-            "sparse file",
-            "PyTorch",
-            "ONNX Runtime",
-        ],
+def sizes(table: pd.DataFrame) -> str:
+    """What is left of each network, and how much faster it is."""
+    headings = "network, batch|pruner|direct|effective|parameters|FLOPs|sparse file|PyTorch|ONNX Runtime"
+    return markdown(
+        headings.split("|"),
         [
             [
-                NETWORKS[row["network"]],
+                f"{NETWORKS[row['network']]}, {row['batch']}",
                 look(row["pruner"]).label,
                 number(row["direct_compression"]),
                 number(row["effective_compression"]),
@@ -118,34 +112,49 @@ def print_tables(table: pd.DataFrame, steps: pd.DataFrame) -> None:
             for row in table.to_dict("records")
         ],
     )
-    print_table(
-        ["", "pruner", "direct", "parameters", "masked (ms)", "compacted (ms)", "ratio"],
+
+
+def steps(table: pd.DataFrame) -> str:
+    """Time of a training step."""
+    return markdown(
+        ["network, batch", "pruner", "direct", "parameters", "masked (ms)", "compacted (ms)", "ratio"],
         [
             [
-                f"{NETWORKS[row['network']]}, batch {row['batch']}",
+                f"{NETWORKS[row['network']]}, {row['batch']}",
                 look(row["pruner"]).label,
                 number(row["direct_compression"]),
                 per_cent(row, "parameters"),
                 f"{row['masked_ms']:.0f}",
                 f"{row['compacted_ms']:.0f}",
-                f"{row['ratio']:.2f}",
+                f"{row['ratio']:.3g}",
             ]
-            for row in steps.to_dict("records")
+            for row in table.to_dict("records")
         ],
     )
+
+
+def filled(document: str, table: pd.DataFrame, training: pd.DataFrame) -> str:
+    """The document, with both tables between their comments."""
+    for name, content in {"sizes": sizes(table), "steps": steps(training)}.items():
+        begin, end = f"<!-- table compaction: {name} -->\n", "\n<!-- end -->"
+        document = re.sub(f"({begin}).*?({end})", rf"\g<1>{content}\g<2>", document, flags=re.DOTALL)
+    return document
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--measured", type=Path, default=Path("results/compaction"))
     parser.add_argument("--published", type=Path, default=Path("results/reference/compaction"))
+    parser.add_argument("--document", type=Path, default=Path("docs/compaction.md"))
     options = parser.parse_args()
-    folder = options.published
-    folder.mkdir(parents=True, exist_ok=True)
-    table, steps = (gather(options.measured, folder, name) for name in ("compaction", "training"))
+    options.published.mkdir(parents=True, exist_ok=True)
+    files = [options.published / f"{name}.csv" for name in ("compaction", "training")]
+    tables = [gather(options.measured, file) for file in files]
+    for file, table in zip(files, tables, strict=True):
+        table.to_csv(file, index=False)
     with mpl.rc_context(RC | {"figure.constrained_layout.use": True}):
-        draw(table).savefig(folder / "compaction.svg", metadata={"Date": None})
-    print_tables(table, steps)
+        draw(tables[0]).savefig(options.published / "compaction.svg", metadata={"Date": None})
+    options.document.write_text(filled(options.document.read_text(), *tables))
 
 
 if __name__ == "__main__":

@@ -1,36 +1,46 @@
 """The masked engine on a CPU: LeNet-5 against plain PyTorch, large networks against the matrix product.
 
-    python benchmarks/masked.py [threads]
+    python benchmarks/masked.py [--threads N]
+    python benchmarks/masked.py --parts [NETWORK...]
 
 CPU seconds for one thread (the default), wall time for more. Images are random: what they show does not
 change the time. Figures of the engine are the difference between a long and a short run by the number of
 steps between them, with augmentation, data order and normalisation; the plain loop trains on one batch over
 and over. Ways are timed in turn, round by round. LeNet-5 has random masks of density 0.1. Operations are
 those that PyTorch counts in the convolutions and matrix products of a step, forward and backward.
+
+--parts tells where the time of a step goes, in CPU milliseconds of one thread: dense, and compacted from what
+SynFlow leaves at direct compressions of 100 and 1,000, beside the plain masked loop in the same rounds. A
+clock is read between the parts: the profiler of PyTorch would count the time of other processes.
 """
 
+import argparse
+import copy
 import statistics
-import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 import torch
+from compaction import TRAINING_BATCH, subnetworks
 from noise import noise
 from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 from training import plain_loop
 
+from effective_sparsity.compaction import compaction
 from effective_sparsity.networks.initialisation import initialise
 from effective_sparsity.networks.prunable import kernels
 from effective_sparsity.networks.registry import NETWORKS
+from effective_sparsity.training.augmentation import draw
+from effective_sparsity.training.batches import Batches
 from effective_sparsity.training.execution import Execution
-from effective_sparsity.training.masked import train_masked
+from effective_sparsity.training.masked import MaskedEngine, train_masked
 from effective_sparsity.training.run import Run
 
-THREADS = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-clock = time.process_time if THREADS == 1 else time.perf_counter
+clock = time.process_time  # perf_counter with more than one thread
 
 # Batch sizes of the paper, but for ResNet-18, whose 256 would take 40 s a step.
 LARGE = {"vgg-16": 128, "resnet-18": 16}
@@ -58,9 +68,9 @@ def engine(network, masks, batch_size: int, short: int, long: int, **options) ->
     return lambda: 1000 * (seconds(long) - seconds(short)) / (long - short)
 
 
-def loop(run: Callable[[int], None], steps: int) -> Callable[[], float]:
+def loop(run: Callable[[int], None], steps: int, warm_up: int = 3) -> Callable[[], float]:
     """As `engine`, for a loop of so many steps."""
-    run(3)
+    run(warm_up)
 
     def measure() -> float:
         start = clock()
@@ -131,7 +141,97 @@ def large() -> None:
         )
 
 
+PARTS = ("data", "forward", "backward", "masks", "optimizer")
+
+
+class TimedEngine(MaskedEngine):
+    """An engine that adds up the seconds of the parts of its steps."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.seconds = Counter()
+        self.since = 0.0
+        forward, self.pairs = self.forward, self.masked
+        self.forward = lambda images: self.ends("forward", forward(images))
+        self.masked = self
+
+    def ends(self, part: str, result=None):
+        now = time.process_time()
+        self.seconds[part] += now - self.since
+        self.since = now
+        return result
+
+    def __iter__(self) -> Iterator:
+        """The weights and masks, for the loop that masks gradients once they are there."""
+        self.ends("backward")
+        yield from self.pairs
+        self.ends("masks")
+
+    def _batch(self, *arguments):
+        return self.ends("data", super()._batch(*arguments))
+
+    def timed_step(self, batches: Batches, number: int) -> None:
+        self.since = time.process_time()
+        drawn = draw(self.recipe.augmentation, batches.random(number), self.recipe.batch_size)
+        self.step(batches.indices(number), drawn, 0.01)
+        self.ends("optimizer")
+
+
+def parts(name: str, rounds: int = 5) -> None:
+    network, batch_size = NETWORKS[name], TRAINING_BATCH[name]
+    data = noise(network, 4 * batch_size, 2)
+    recipe = replace(network.recipe, batch_size=batch_size)
+    batches = Batches(4 * batch_size, batch_size, 0)
+    given = {"dense": (initialised(network), {})}
+    for (_, compression), model, masks in subnetworks(name, [("synflow", 100), ("synflow", 1000)]):
+        given[f"SynFlow, {compression:,}"] = model, masks
+    print(f"| {name}, batch {batch_size} | precision | {' | '.join(PARTS)} | step | plain loop | ratio |")
+    for label, (model, masks) in given.items():
+        small = compaction(model, masks, network.input_shape, constants="train")
+        arrays = {weight: mask.numpy() for weight, mask in masks.items()}
+        plain = plain_loop(initialised(network), arrays, data, batch_size)
+        engines = {}
+        for precision in ("float32", "bfloat16"):
+            execution = Execution(device="cpu", precision=precision)
+            kept = {weight: mask.numpy() for weight, mask in small.masks.items()}
+            run = Run(dataset=data, recipe=recipe, seed=0, execution=execution)
+            engines[precision] = TimedEngine(copy.deepcopy(small.model), kept, run)
+        measured = []
+        for number in range(rounds + 1):
+            times = {"plain": loop(plain, 1, warm_up=0)()}
+            for precision, engine in engines.items():
+                engine.seconds.clear()
+                engine.timed_step(batches, number)
+                times[precision] = {part: 1000 * seconds for part, seconds in engine.seconds.items()}
+            measured.append(times)
+        del measured[0]  # warms up
+        for precision in engines:
+            by_part = [statistics.median(times[precision][part] for times in measured) for part in PARTS]
+            steps = [sum(times[precision].values()) for times in measured]
+            ratio = statistics.median(
+                times["plain"] / step for times, step in zip(measured, steps, strict=True)
+            )
+            loop_ms = statistics.median(times["plain"] for times in measured)
+            cells = [f"{ms:.3g}" for ms in (*by_part, statistics.median(steps), loop_ms, ratio)]
+            print(f"| {label} | {precision} | {' | '.join(cells)} |", flush=True)
+
+
+def main() -> None:
+    global clock
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--parts", nargs="*", choices=[*TRAINING_BATCH])
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    if options.threads > 1:
+        clock = time.perf_counter
+    if options.parts is not None:
+        for name in options.parts or TRAINING_BATCH:
+            parts(name)
+    else:
+        lenet_5()
+        large()
+
+
 if __name__ == "__main__":
-    torch.set_num_threads(THREADS)
-    lenet_5()
-    large()
+    main()

@@ -200,6 +200,20 @@ def test_compacting_again_changes_nothing(data):
     assert_same(result.model.eval(), again.eval(), shape)
 
 
+def test_a_constant_branch_that_is_compacted_again_stays():
+    torch.manual_seed(0)
+    layers = [Dense(nn.Conv2d(2, 3, 1), nn.ReLU()), Gate(5), Gate(5), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    model = nn.Sequential(*layers, nn.Linear(5, 1)).double().eval()
+    masks = {
+        f"{name}.weight": torch.zeros_like(module.weight, dtype=torch.bool)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d)
+    }
+    small = compact(model, masks, (2, 6, 6))
+    assert_same(masked(model, masks), small, (2, 6, 6))
+    assert_same(small, compact(small, None, (2, 6, 6)), (2, 6, 6))
+
+
 @st.composite
 def chains(draw):
     widths = [3, *draw(st.lists(st.integers(1, 6), min_size=1, max_size=3)), 2]

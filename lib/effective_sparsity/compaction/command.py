@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from effective_sparsity.compaction.compacting import Compaction, compaction
 from effective_sparsity.compaction.layers import ConstantOutputs
 from effective_sparsity.compaction.onnx import save_onnx
-from effective_sparsity.compaction.samples import sample_shape
+from effective_sparsity.compaction.plain import sample_shape
 from effective_sparsity.errors import UserError
 from effective_sparsity.storage import replacing
 

@@ -13,10 +13,9 @@ from torch import Tensor, nn
 from effective_sparsity.compaction.correspondence import Correspondence
 from effective_sparsity.compaction.layers import TRANSPOSED, ConstantOutputs
 from effective_sparsity.compaction.narrowing import narrow_kernel, narrowed
-from effective_sparsity.compaction.plain import plain_copy
+from effective_sparsity.compaction.plain import plain_copy, plain_names, sample_shape
 from effective_sparsity.compaction.plan import Plan
 from effective_sparsity.compaction.recording import Recording, record
-from effective_sparsity.compaction.samples import plain_names, sample_shape
 from effective_sparsity.compaction.verification import verify
 from effective_sparsity.connectivity.models import unwrapped
 from effective_sparsity.connectivity.network import Connectivity

@@ -82,9 +82,11 @@ class Correspondence:
                 return False
             result = counterpart.output
             self._numbers[step.output] = self._sums.get(result, result)
-        if next(counterparts, None) is not None or self._mapped(recorded.inputs) != other.inputs:
+        if next(counterparts, None) is not None:
             return False
-        # What has become a constant is compared where it meets activations.
+        # What is a constant, or has become one, is compared where it meets activations.
+        if recorded.outputs and self._mapped(recorded.inputs) != other.inputs:
+            return False
         return not (other.inputs and other.outputs) or self._same_arguments(recorded, other)
 
     def _mapped(self, values: Sequence[int]) -> tuple[int, ...]:

@@ -19,8 +19,6 @@ class Dependence:
     Args:
         graph: of the model.
         masks: parameter name -> boolean mask, True where the weight is kept; others are kept whole.
-        replaced: numbers of the values that will be put in as constants: what they are made from does not
-            matter.
 
     Attributes:
         changes, matters: for each value, by its number, a boolean array of its shape.
@@ -48,7 +46,7 @@ class Dependence:
         return [changes[value].astype(bool) for value in range(len(shapes))]
 
     def backward(self, replaced: Collection[int]) -> list[np.ndarray]:
-        """As `matters`, when the values of these numbers are put in as constants."""
+        """As `matters`, when the values of these numbers are put in as constants, however they were made."""
         matters = [_ORDER.full(shape, _ORDER.never) for shape in self._graph.shapes]
         for value in self._graph.outputs:
             matters[value][...] = _ORDER.always

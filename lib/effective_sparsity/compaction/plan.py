@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from torch import Tensor, nn
 
-from effective_sparsity.compaction.constants import Shift, common, shift
+from effective_sparsity.compaction.constants import Durability, Shift, common, shift
 from effective_sparsity.compaction.dependence import Dependence
-from effective_sparsity.compaction.durability import Durability
 from effective_sparsity.compaction.layers import BIAS_MAPS, UNITWISE, computes_as, is_kernel_layer
 from effective_sparsity.compaction.recording import Recorded, Recording
 from effective_sparsity.compaction.units import Kernel, Propagation
