@@ -53,14 +53,20 @@ def switches(execution: Execution) -> Iterator[None]:
         # cuBLAS reads it when it starts; without it PyTorch refuses its matrix products.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
-        torch.use_deterministic_algorithms(deterministic)
+        _use_deterministic(deterministic)
         for place, name, value in wanted:
             setattr(place, name, value)
         yield
     finally:
-        torch.use_deterministic_algorithms(were_deterministic)
+        _use_deterministic(were_deterministic)
         for place, name, value in before:
             setattr(place, name, value)
+
+
+def _use_deterministic(deterministic: bool) -> None:
+    # Even to say what holds already, PyTorch would import its compiler: a second of every job.
+    if torch.are_deterministic_algorithms_enabled() != deterministic:
+        torch.use_deterministic_algorithms(deterministic)
 
 
 def autocast(execution: Execution, device: torch.device) -> torch.autocast:
