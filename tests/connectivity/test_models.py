@@ -329,6 +329,20 @@ def test_an_operation_that_is_not_understood_conducts_all_if_the_caller_asks():
     assert connectivity.effective_masks({"0.weight": np.eye(2)})["0.weight"].tolist() == np.eye(2).tolist()
 
 
+def test_a_mask_from_the_input_conducts_all_if_the_caller_asks():
+    class Positive(nn.Module):
+        def forward(self, x):
+            return x[x > 0]
+
+    model = nn.Sequential(nn.Linear(2, 2, bias=False), Positive())
+    nn.init.ones_(model[0].weight)
+    with pytest.raises(UserError, match="its mask depends on the input"):
+        es.Connectivity(model, (2,))
+    connectivity = es.Connectivity(model, (torch.ones(1, 2),), conservative=True)
+    assert connectivity.assumed == ["index"]
+    assert connectivity.effective_masks({"0.weight": np.eye(2)})["0.weight"].tolist() == np.eye(2).tolist()
+
+
 def test_auxiliary_heads_are_named():
     model = nn.ModuleDict({"body": nn.Linear(2, 2), "aux": nn.Linear(2, 2)})
     model.forward = lambda x: model["body"](x)

@@ -1,5 +1,6 @@
 """The graph of a network, and the widest paths through it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -118,31 +119,45 @@ class Graph:
         return [step for step in self.steps if isinstance(step, WeightedStep)]
 
     def effective(self, order: Order, keys: Keys, live: Live = Live()) -> Keys:
-        """Keys of the effective scores, from those of the scores, in one pass forward and one backward."""
+        """Keys of the effective scores, from those of the scores, in one pass forward and one backward.
+
+        Args:
+            order: of the scores.
+            keys: of the scores, by parameter; taken over, and empty afterwards. On the way back keys and
+                widths are dropped after their last use, so that keys and result never stand side by side.
+            live: where paths begin and end.
+        """
         widths = self._forward(order, keys, live.inputs)
         outgoing = self._ends(order, self.outputs, live.outputs)
+        readers = Counter(step.inputs[0] for step in self.weighted_steps)
+        users = Counter(step.weight.parameter for step in self.weighted_steps)
         carried: Keys = {}
         for step in reversed(self.steps):
             beyond = outgoing.pop(step.output, None)
             if beyond is None:
                 continue  # a result that no output uses
             if isinstance(step, WeightedStep):
-                name = step.weight.parameter
+                name, value = step.weight.parameter, step.inputs[0]
                 if name in keys:
-                    through = step.operator.through(order, widths[step.inputs[0]], beyond)
+                    through = step.operator.through(order, widths[value], beyond)
                     if name not in carried:
                         carried[name] = order.full(keys[name].shape, order.never)
                     step.weight.raise_to(carried[name], through)
                 reached = [step.operator.backward(order, beyond, _weight(order, step, keys))]
+                readers[value] -= 1
+                if not readers[value]:
+                    del widths[value]
+                users[name] -= 1
+                if name in keys and not users[name]:
+                    np.minimum(keys.pop(name), carried[name], out=carried[name])
             else:
                 reached = list(step.operator.backward(order, beyond))
             for value, width in zip(step.inputs, reached, strict=True):
                 outgoing[value] = np.maximum(outgoing[value], width) if value in outgoing else width
-        for name, key in keys.items():
-            if name in carried:
-                np.minimum(key, carried[name], out=carried[name])
-            else:  # no output uses it
-                carried[name] = order.full(key.shape, order.never)
+        while keys:  # of weights that no output uses, at some place or at all
+            name, key = keys.popitem()
+            widest = carried.get(name, order.never)
+            carried[name] = np.minimum(key, widest, dtype=order.keys)
         return carried
 
     def n_paths(self, masks: Keys) -> float:

@@ -64,7 +64,7 @@ def interpret(graph: Draft, call: Call, assumed: set[str] | None = None) -> list
         return [Value(result.shape, False, origin(call, i)) for i, result in enumerate(call.results)]
     if all(result.numel() == 0 for result in call.results):
         return [Value(result.shape, varying=False) for result in call.results]
-    rule = RULES.get(call.name)
+    rule = _unknown if reads_values(call) else RULES.get(call.name)
     if rule is None and torch.Tag.pointwise in call.operation.tags:
         rule = union
     if assumed is None:
