@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
@@ -12,7 +13,7 @@ def marks(figure, gid: str) -> list:
 def test_every_measurement_is_drawn_in_the_colour_of_its_verdict(tables):
     figure, data = verdicts(tables)
     drawn = {(float(line.get_xdata()[0]), to_hex(line.get_color())) for line in marks(figure, "value")}
-    for row in data[data.value.notna()].itertuples():
+    for row in data.itertuples():
         assert (row.value, COLORS[row.verdict].lower()) in drawn
 
 
@@ -49,6 +50,14 @@ def test_an_infinite_interval_ends_at_the_edge(infinite, tables):
 
 
 def test_a_claim_without_a_network_is_listed(tables):
-    table = tables["measurements"].iloc[-1:].assign(dataset=np.nan, reduced=np.nan)
+    table = tables["measurements"].dropna(subset=["value"]).iloc[-1:].assign(dataset=np.nan, reduced=np.nan)
     figure, _ = verdicts({"measurements": table})
     assert figure.subfigs[0].get_suptitle() == "LeNet-300-100"
+
+
+def test_a_part_that_was_not_measured_is_left_out(tables):
+    table = tables["measurements"]
+    unmeasured = table.iloc[:1].assign(label="never measured", value=np.nan, low=np.nan, high=np.nan)
+    _, data = verdicts({"measurements": pd.concat([table, unmeasured])})
+    assert len(data) == table.value.notna().sum() > 0
+    assert "never measured" not in set(data.label)

@@ -38,13 +38,14 @@ def verdicts(tables: Tables) -> tuple[Figure, pd.DataFrame]:
         tables: `measurements`.
 
     Returns:
-        The figure, and its data: the table.
+        The figure, and its data: the rows of the table that could be measured.
     """
-    data = tables["measurements"]
+    data = tables["measurements"].dropna(subset=["value"])
     data = data.assign(**{name: data[name].astype(object).fillna("") for name in _TEXTS})
     note = (
         "Values with their intervals, corrected for the parts that are decided together; hollow for "
-        "secondary parts. A triangle is a bound, and points to where the claim holds. "
+        "secondary parts. A triangle is a bound, and points to where the claim holds. Parts that were not "
+        "measured are left out. "
         f"{seeds_text(data.seeds[data.seeds > 0])}. {reduced_text(data)}"
     )
     return draw_page(data, _draw, note, _height), data

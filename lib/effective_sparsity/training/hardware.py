@@ -23,4 +23,4 @@ def processor_with(threads: int) -> str:
 def machine() -> str:
     """System, processor and number of cores that this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{platform.platform()}, {processor()}, {cores} cores"
+    return f"{platform.platform()}, {processor()}, {cores} core{'' if cores == 1 else 's'}"
