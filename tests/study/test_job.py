@@ -11,10 +11,10 @@ from effective_sparsity.study.job import job_log
 
 @pytest.fixture(autouse=True)
 def logging_as_before():
-    root = logging.getLogger()
-    before = root.handlers[:], root.level, logging.raiseExceptions
+    root, ours = logging.getLogger(), logging.getLogger("effective_sparsity")
+    before = root.handlers[:], root.level, ours.level, logging.raiseExceptions
     yield
-    root.handlers[:], root.level, logging.raiseExceptions = before
+    root.handlers[:], root.level, ours.level, logging.raiseExceptions = before
 
 
 def ended(log, error: Exception) -> str:
@@ -25,10 +25,13 @@ def ended(log, error: Exception) -> str:
     return end.value.code
 
 
-def test_messages_go_to_the_log(tmp_path):
+def test_our_messages_and_the_warnings_of_others_go_to_the_log(tmp_path):
     with job_log(tmp_path / "folder/log"):
-        logging.getLogger("anything").info("half way")
-    assert (tmp_path / "folder/log").read_text().endswith(" half way\n")
+        logging.getLogger("effective_sparsity.training").info("half way")
+        logging.getLogger("fontTools").info("glyphs")
+        logging.getLogger("fontTools").warning("no font")
+    lines = (tmp_path / "folder/log").read_text().splitlines()
+    assert [line.split(maxsplit=2)[2] for line in lines] == ["half way", "no font"]
 
 
 def test_a_user_s_error_is_one_line_on_the_terminal_and_in_the_log(tmp_path):

@@ -9,7 +9,7 @@ import torch
 from effective_sparsity.errors import UserError
 from effective_sparsity.training import checkpoint, device
 from effective_sparsity.training.execution import Execution
-from effective_sparsity.training.masked import train_masked
+from effective_sparsity.training.masked import evaluate, train_masked
 
 WIDTHS = (64, 12, 5)
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -83,6 +83,19 @@ def test_switches_of_pytorch_are_set_and_put_back(execution, expected, monkeypat
         assert state_of_switches() == expected
         raise ZeroDivisionError
     assert state_of_switches() == before
+
+
+def test_cudnn_searches_for_algorithms_in_training_and_not_in_evaluation(
+    perceptron, small_data, recipe, run, masks
+):
+    model = perceptron(WIDTHS)
+    seen = set()
+    model.register_forward_hook(
+        lambda module, *_: seen.add((module.training, torch.backends.cudnn.benchmark))
+    )
+    train_masked(model, masks, run(small_data, recipe()))
+    evaluate(model, small_data, "cpu")
+    assert seen == {(True, True), (False, False)}
 
 
 def test_bfloat16_rounds_the_network_and_not_the_weights(perceptron, small_data, recipe, run, masks):

@@ -12,7 +12,7 @@ from effective_sparsity.errors import DamagedFileError, UserError
 
 @contextlib.contextmanager
 def job_log(path: str) -> Iterator[None]:
-    """Send messages to the log file `path`, and end the process there in case of an error.
+    """Send messages, and warnings of libraries, to the log file `path`; there an error ends the process.
 
     An error that the user can fix is one line, in the log and on stderr; any other leaves its traceback in
     the log. A file that turns out to be damaged is renamed, so that the next run rebuilds it.
@@ -24,7 +24,8 @@ def job_log(path: str) -> Iterator[None]:
         log = Path(path).open("w", buffering=1)  # noqa: SIM115 - closed where that may fail
     except OSError as error:
         sys.exit(f"Error: {_in_one_line(error)}")
-    logging.basicConfig(stream=log, level=logging.INFO, format="%(asctime)s %(message)s", force=True)
+    logging.basicConfig(stream=log, level=logging.WARNING, format="%(asctime)s %(message)s", force=True)
+    logging.getLogger("effective_sparsity").setLevel(logging.INFO)
     try:
         yield
     except Exception as error:

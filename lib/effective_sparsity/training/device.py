@@ -32,19 +32,22 @@ def chosen(choice: Choice, automatic: bool) -> bool:
 
 
 @contextmanager
-def switches(execution: Execution) -> Iterator[None]:
+def switches(execution: Execution, *, search: bool = True) -> Iterator[None]:
     """Set all switches of PyTorch that decide on precision and determinism, and put them back at the end.
 
-    TF32 in matrix products and convolutions only if the precision says so. The search of cuDNN for its
-    fastest algorithm, which may find another one each time, unless results must be deterministic; then every
-    operation without a deterministic implementation is an error.
+    TF32 in matrix products and convolutions only if the precision says so. If results must be deterministic,
+    every operation without a deterministic implementation is an error.
+
+    Args:
+        search: Whether cuDNN searches for its fastest algorithm, which may be another one each time; never if
+            results must be deterministic. It takes seconds and pays in training, but not in evaluation.
     """
     tf32, deterministic = execution.precision == "tf32", execution.deterministic
     cudnn = torch.backends.cudnn
     wanted = [
         (torch.backends.cuda.matmul, "allow_tf32", tf32),
         (cudnn, "allow_tf32", tf32),
-        (cudnn, "benchmark", not deterministic),
+        (cudnn, "benchmark", search and not deterministic),
         (cudnn, "deterministic", deterministic),
     ]
     before = [(place, name, getattr(place, name)) for place, name, _ in wanted]

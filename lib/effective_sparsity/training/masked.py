@@ -177,7 +177,7 @@ class MaskedEngine:
 
     def evaluate(self) -> tuple[np.ndarray, np.ndarray]:
         """Loss and accuracy on the test set, in float32."""
-        with switches(Execution(deterministic=self.execution.deterministic)):
+        with switches(Execution(deterministic=self.execution.deterministic), search=False):
             loss, accuracy = _on_test_set(self.model, *self.test_set, self.normalise)
         return np.array([loss]), np.array([accuracy])
 
@@ -242,7 +242,7 @@ def evaluate(model: nn.Module, dataset: Dataset, device: str | torch.device = "a
     images, labels = (
         torch.from_numpy(part).to(device) for part in (dataset.test_images, dataset.test_labels)
     )
-    with switches(Execution()):
+    with switches(Execution(), search=False):
         return _on_test_set(model.to(device), images, labels, Normalise(dataset, device))
 
 
