@@ -9,7 +9,7 @@ LeNet-300-100 on it. What the reference does is written anew here, from its defi
 import argparse
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +95,7 @@ def snip(dataset) -> None:
         inputs = inputs_of(NETWORKS["lenet-300-100"], seed, dataset=dataset)
         connectivity = Connectivity(inputs.model(), inputs.network.input_shape)
         rankings = [
-            rank(PRUNERS["snip"], inputs.having(snip_loss=loss), connectivity)
+            rank(PRUNERS["snip"], replace(inputs, snip_loss=loss), connectivity)
             for loss in ("cross-entropy", "linear")
         ]
         for compression in (10, 100, 1000):

@@ -53,7 +53,7 @@ def test_the_whole_chain(network, data, tmp_path):
     )
     dense = train("masked", network, state, {"": {}}, run)[""]
     inputs = Inputs(network, state, tuple(prunable), 0, dataset=data, compression=COMPRESSION)
-    inputs = inputs.having(trained={name: dense.state[name] for name in prunable})
+    inputs = replace(inputs, trained={name: dense.state[name] for name in prunable})
     connectivity = Connectivity(network.build(), network.input_shape)
     masks = {}
     for pruner in PICKED:

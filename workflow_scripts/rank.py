@@ -1,6 +1,7 @@
 """Rank the weights of a network: once for a one-shot pruner, once for each level for an iterative one."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -25,9 +26,9 @@ with job_log(snakemake.log[0]), switches(Execution()):
     inputs = inputs_of(name, architecture, int(snakemake.wildcards.seed), dict(files.items()))
     if pruner.needs_data:
         device = job_device(snakemake.config.get("device", "auto"), snakemake.resources.gpu)
-        inputs = inputs.having(dataset=datasets.load(files.dataset), device=str(resolve_device(device)))
+        inputs = replace(inputs, dataset=datasets.load(files.dataset), device=str(resolve_device(device)))
     if pruner.needs_loss:
-        inputs = inputs.having(snip_loss=settings["snip_loss"])
+        inputs = replace(inputs, snip_loss=settings["snip_loss"])
 
     if pruner.trainings:
         own = {"device": device, "threads": snakemake.threads, "precision": settings["precision"]}
@@ -39,13 +40,13 @@ with job_log(snakemake.log[0]), switches(Execution()):
             work=Path(settings["work"]),
         )
         training = Training(settings["engine"], inputs.network, inputs.initial, inputs.prunable, run)
-        inputs = inputs.having(train=training)
+        inputs = replace(inputs, train=training)
 
     levels = settings.get("levels", {ONE_SHOT: None})
 
     def priorities_at(level):
         borrowed = RankingFile(files[pruner.borrows])[level] if pruner.borrows else None
-        return pruner.priorities(inputs.having(compression=levels[level], borrowed=borrowed))
+        return pruner.priorities(replace(inputs, compression=levels[level], borrowed=borrowed))
 
     save_rankings(snakemake.output[0], list(levels), map(priorities_at, levels))
     if pruner.trainings:

@@ -1,5 +1,7 @@
 """Small data sets and the inputs that pruners get."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -59,9 +61,8 @@ def convolutional_inputs() -> Inputs:
 def small_inputs() -> Inputs:
     """Of a network 9-5-4-10, 105 weights."""
     layers = fully_connected(5, 4)
-    return inputs_of(
-        Network(input_shape=(1, 3, 3), classes=10, recipe=None, snip_batch=20, layers=layers)
-    ).having(compression=3.0)
+    network = Network(input_shape=(1, 3, 3), classes=10, recipe=None, snip_batch=20, layers=layers)
+    return replace(inputs_of(network), compression=3.0)
 
 
 @pytest.fixture(scope="session")

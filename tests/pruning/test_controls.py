@@ -1,5 +1,7 @@
 """Controls of the choice of pixels, against slow versions of their definitions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,7 +35,7 @@ def snip(inputs):
     images = inputs.dataset.train_images.copy()
     images[:, :, :4] = images[:, :, :, 22:] = 0
     dataset = vars(inputs.dataset) | {"train_images": images}
-    return PRUNERS["snip"].priorities(inputs.having(dataset=type(inputs.dataset)(**dataset)))
+    return PRUNERS["snip"].priorities(replace(inputs, dataset=type(inputs.dataset)(**dataset)))
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def priorities_of(inputs, snip, connectivity):
 
     def priorities(name, compression, **more):
         given = {"borrowed": snip, "connectivity": connectivity, "compression": compression} | more
-        return PRUNERS[name].priorities(inputs.having(**given))
+        return PRUNERS[name].priorities(replace(inputs, **given))
 
     return priorities
 
@@ -203,7 +205,7 @@ def test_networks_that_start_with_a_convolution_are_refused(name, convolutional_
     model = convolutional_inputs.model()
     borrowed = Priorities.of(convolutional_inputs.weights)
     connectivity = Connectivity(model, convolutional_inputs.network.input_shape)
-    inputs = convolutional_inputs.having(borrowed=borrowed, connectivity=connectivity)
+    inputs = replace(convolutional_inputs, borrowed=borrowed, connectivity=connectivity)
     with pytest.raises(UserError, match=r"conv1.weight of shape \(6, 3, 5, 5\) is a convolution"):
         PRUNERS[name].priorities(inputs)
 
@@ -215,7 +217,7 @@ def test_a_subnetwork_without_weights_has_no_pixels(priorities_of):
 
 def test_images_of_another_size_are_refused(inputs, convolutional_inputs):
     with pytest.raises(UserError, match=r"images of 3072 pixels do not fit fc1.weight"):
-        PRUNERS["random-igq-varying-pixels"].priorities(inputs.having(dataset=convolutional_inputs.dataset))
+        PRUNERS["random-igq-varying-pixels"].priorities(replace(inputs, dataset=convolutional_inputs.dataset))
 
 
 @pytest.mark.parametrize("name", ["random-igq-snip-pixels", "snip-permuted-pixels"])

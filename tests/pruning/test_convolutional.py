@@ -2,6 +2,7 @@
 
 import copy
 from collections import OrderedDict
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -39,7 +40,7 @@ def ranking_of(convolutional_inputs, monkeypatch_module):
     def priorities(name, compression):
         pruner = PRUNERS[name]
         borrowed = priorities(pruner.borrows, compression) if pruner.borrows else None
-        return pruner.priorities(inputs.having(borrowed=borrowed, compression=compression))
+        return pruner.priorities(replace(inputs, borrowed=borrowed, compression=compression))
 
     return cache(lambda name, compression=100.0: priorities(name, compression).ranking(connectivity))
 

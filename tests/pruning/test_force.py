@@ -1,5 +1,7 @@
 """Progressive skeletonization, against finite differences in float64 and one weight after another."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -69,7 +71,7 @@ def kept_by(scores, n_kept: int) -> np.ndarray:
 
 
 def test_force_chooses_anew_among_all_dense_weights_in_each_step(small_inputs, seen):
-    inputs = small_inputs.having(compression=2.0)
+    inputs = replace(small_inputs, compression=2.0)
     scores = force.force(inputs)
     dense = np.abs(flatten(inputs.weights))
     masks = kept_after(inputs, seen, lambda slope: dense * np.abs(slope), returns=True)
@@ -80,7 +82,7 @@ def test_force_chooses_anew_among_all_dense_weights_in_each_step(small_inputs, s
 
 
 def test_iterative_grasp_keeps_the_largest_squared_slopes_of_those_left(small_inputs, seen):
-    inputs = small_inputs.having(compression=2.0)
+    inputs = replace(small_inputs, compression=2.0)
     scores = force.grasp_iterative(inputs)
     masks = kept_after(inputs, seen, np.square, returns=False)
     for mask in masks:

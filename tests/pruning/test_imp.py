@@ -1,5 +1,7 @@
 """Rounds against a plain loop, and their training."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,7 +38,7 @@ def pretended_training(inputs, seen):
 
 def test_each_round_removes_the_smallest_fifth_of_what_training_left(inputs):
     seen = []
-    inputs = inputs.having(train=pretended_training(inputs, seen))
+    inputs = replace(inputs, train=pretended_training(inputs, seen))
     order = flatten(imp.imp(inputs))
     train, n_weights = pretended_training(inputs, []), inputs.n_weights
     kept = np.ones(n_weights, bool)

@@ -1,5 +1,6 @@
 """Layers that balance nodes and paths against an integer program and exhaustive search."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -90,7 +91,7 @@ def test_no_choice_of_weights_is_better():
 
 @pytest.mark.parametrize("compression", [10.0, 100.0])
 def test_each_layer_is_the_best_for_the_paths_that_the_layers_before_leave(inputs, compression):
-    inputs = inputs.having(compression=compression)
+    inputs = replace(inputs, compression=compression)
     order = Priorities.of(npb.npb(inputs)).layers
     n_pruned = inputs.n_weights - n_at_compression(inputs.n_weights, compression)
     masks = {name: priority > n_pruned for name, priority in order.items()}
@@ -106,7 +107,7 @@ def test_each_layer_is_the_best_for_the_paths_that_the_layers_before_leave(input
 
 
 def test_kernels_of_inputs_that_bring_equally_many_paths_are_used_before_any_twice(convolutional_inputs):
-    inputs = convolutional_inputs.having(compression=2.0)
+    inputs = replace(convolutional_inputs, compression=2.0)
     scores = npb.npb(inputs)
     assert sorted(flatten(Priorities.of(scores).layers)) == list(range(1, inputs.n_weights + 1))
     # In the first layer all channels bring equally many paths: each kernel is used before any is used twice.

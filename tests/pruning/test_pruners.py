@@ -1,6 +1,7 @@
 """Every pruner gives every weight a place in one order."""
 
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -25,7 +26,7 @@ def ranking_of(inputs):
     def priorities(name):
         pruner = PRUNERS[name]
         borrowed = priorities(pruner.borrows) if pruner.borrows else None
-        return pruner.priorities(inputs.having(borrowed=borrowed, connectivity=connectivity))
+        return pruner.priorities(replace(inputs, borrowed=borrowed, connectivity=connectivity))
 
     return cache(lambda name: priorities(name).ranking(connectivity))
 

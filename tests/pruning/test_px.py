@@ -1,6 +1,7 @@
 """Path exclusion, against sums over all paths."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def path_by_path(layers, x) -> np.ndarray:
 def test_scores_are_sums_over_paths(small_inputs, images, monkeypatch):
     monkeypatch.setattr(px, "STEPS", 2)
     n_weights = small_inputs.n_weights
-    order = flatten(px.px(small_inputs.having(compression=9.0)))
+    order = flatten(px.px(replace(small_inputs, compression=9.0)))
     layers = [weight.astype(np.float64) for weight in small_inputs.weights.values()]
     scores = path_by_path(layers, images())
     left = np.argsort(order)[-n_at_compression(n_weights, 3) :]
@@ -122,5 +123,5 @@ def test_the_scale_of_a_layer_does_not_count(convolutional_inputs, monkeypatch):
         name: value * (4 if name == "fc1.weight" else 1)
         for name, value in convolutional_inputs.initial.items()
     }
-    order = flatten(px.px(convolutional_inputs.having(initial=scaled)))
+    order = flatten(px.px(replace(convolutional_inputs, initial=scaled)))
     assert np.array_equal(order, flatten(px.px(convolutional_inputs)))

@@ -57,7 +57,7 @@ def study(inputs, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(saliencies, "SYNFLOW_STEPS", 3)
         lent = [
-            PRUNERS["synflow"].priorities(inputs.having(compression=compression))
+            PRUNERS["synflow"].priorities(replace(inputs, compression=compression))
             for compression in LEVELS.values()
         ]
     save_rankings(folder / "synflow", list(LEVELS), lent)
@@ -83,7 +83,7 @@ def test_rankings_are_those_of_the_pruner(name, study, inputs):
         if PRUNERS[name].costly:
             expected = lent[level].ranking(connectivity)
         else:
-            expected = rank(PRUNERS[name], inputs.having(borrowed=lent[level]), connectivity)
+            expected = rank(PRUNERS[name], replace(inputs, borrowed=lent[level]), connectivity)
         found = rankings[level]
         assert (found.floor, found.ceiling) == (expected.floor, expected.ceiling)
         assert np.array_equal(flatten(found.priority), flatten(expected.priority))

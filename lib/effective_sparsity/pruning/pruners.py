@@ -5,7 +5,7 @@ A new pruner is a function from `Inputs` to scores, and an entry in `PRUNERS`; `
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -82,10 +82,6 @@ class Inputs:
     def n_weights(self) -> int:
         """The count of all prunable weights, N."""
         return sum(weight.size for weight in self.weights.values())
-
-    def having(self, **more) -> "Inputs":
-        """These inputs with more of them given."""
-        return replace(self, **more)
 
     @property
     def architecture(self) -> Network:

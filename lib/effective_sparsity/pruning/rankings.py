@@ -5,7 +5,9 @@ and follow from the seed, from the trained weights, or from the stored ranking o
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,9 +40,9 @@ def inputs_of(pruner: str, architecture: str, seed: int, files: Files) -> Inputs
     )
     if PRUNERS[pruner].needs_trained:
         state = load_trained(files["dense"]).state
-        inputs = inputs.having(trained={name: state[name] for name in inputs.prunable})
+        inputs = replace(inputs, trained={name: state[name] for name in inputs.prunable})
     if PRUNERS[pruner].needs_connectivity:
-        inputs = inputs.having(connectivity=Connectivity.load(files["connectivity"]))
+        inputs = replace(inputs, connectivity=Connectivity.load(files["connectivity"]))
     return inputs
 
 
@@ -90,6 +92,9 @@ class Rankings:
         if self._stored:
             return self._stored[level]
         assert self._inputs, "what is not stored is made"
-        borrowed = self._lender[level] if self._lender else None
-        compression = float(level) if self._pruner.iterative else None
-        return self._pruner.priorities(self._inputs.having(borrowed=borrowed, compression=compression))
+        given: dict[str, Any] = {}
+        if self._lender:
+            given["borrowed"] = self._lender[level]
+        if self._pruner.iterative:
+            given["compression"] = float(level)
+        return self._pruner.priorities(replace(self._inputs, **given))
