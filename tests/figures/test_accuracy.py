@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from effective_sparsity.figures.accuracy import accuracy_at_initialisation, accuracy_random_quotas
@@ -77,6 +78,18 @@ def test_every_seed_is_a_dot(tables):
     assert len(several) <= finite.sum()
     # Three seeds have no bar, dots show what there is.
     assert not any(collection.get_segments() for axes in figure.axes for collection in axes.collections)
+
+
+def test_more_than_forty_seeds_have_no_dots(many_seeds):
+    def dots(tables):
+        figure, data = accuracy_random_quotas(tables)
+        assert data.seed.notna().any()  # they stay in the data
+        return [line for axes in figure.axes for line in axes.lines if line.get_gid() == "seeds"]
+
+    assert dots(many_seeds)
+    rows = many_seeds["subnetworks"]
+    more = pd.concat([rows.assign(seed=rows.seed + first) for first in (0, 40, 80)])
+    assert not dots(many_seeds | {"subnetworks": more})
 
 
 def test_intervals_are_bars_where_seeds_suffice(many_seeds):

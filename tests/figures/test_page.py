@@ -91,6 +91,11 @@ def test_pruners_stand_side_by_side_within_a_level():
             "Mean over 1 to 40 seeds; dots: each seed; bars: 95 % t interval of the mean, from 5 seeds on.",
             "Median over 1 to 40 seeds, bars from minimum to maximum.",
         ),
+        (
+            [41],
+            "Mean over 41 seeds; bars: 95 % t interval of the mean, from 5 seeds on.",
+            "Median over 41 seeds, bars from minimum to maximum.",
+        ),
     ],
 )
 def test_notes_say_what_is_drawn(counts, means, medians):

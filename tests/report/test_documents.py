@@ -73,6 +73,12 @@ def test_tables_are_made_anew(reference):
     )
 
 
+def test_means_have_the_half_width_of_their_interval(reference):
+    text = "<!-- table s: intervals effective 1000 -->\n<!-- end -->"
+    # Of two values: 12.706, the t quantile, times half their difference.
+    assert "| SNIP | 80.0 ± 63.5 |" in filled(text, reference)
+
+
 def test_differences_are_paired_by_seed(reference):
     text = "<!-- table s: differences snip random-igq -->\n<!-- end -->"
     assert "| 1,000 | +24.5 |" in filled(text, reference)

@@ -49,3 +49,13 @@ def test_what_was_published_before_is_gone(tmp_path):
         "README.md", "provenance.json", "subnetworks.csv",
     ]  # fmt: skip
     assert "no training" in (tmp_path / "target/README.md").read_text()
+
+
+def test_a_huge_table_stays_behind(tmp_path):
+    study(tmp_path / "study", rows=1)
+    for name, size in (("large", 50_000_000), ("huge", 50_000_001)):
+        with (tmp_path / f"study/tables/{name}.csv").open("wb") as file:
+            file.truncate(size)
+    publish(tmp_path / "study", tmp_path / "target")
+    tables = {path.name for path in (tmp_path / "target/tables").iterdir()}
+    assert tables == {"large.csv.xz", "provenance.json", "subnetworks.csv"}

@@ -101,7 +101,7 @@ def _draw_frame(axes: Axes, data: pd.DataFrame, pruners: list[str]) -> None:
         points = points.assign(**{name: inside(points[name]) for name in ("test_accuracy", "low", "high")})
         style = look(pruner).style
         means, dots = points[points.seed.isna()], points[points.seed.notna()]
-        seeds.draw_seeds(axes, dots.compression * shift, dots.test_accuracy, style["color"])
+        seeds.draw_seeds(axes, dots.seed, dots.compression * shift, dots.test_accuracy, style["color"])
         for frame in means.criterion.unique():
             line = style | (DASHED if frame == "direct" else {})
             seeds.draw_means(axes, means, "compression", "test_accuracy", f"{pruner} {frame}", line)

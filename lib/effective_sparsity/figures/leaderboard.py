@@ -126,7 +126,7 @@ def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
 def _draw_pruner(axes: Axes, points: pd.DataFrame, y: int, pruner: str) -> None:
     style = look(pruner).style
     means, dots = points[points.seed.isna()], points[points.seed.notna()]
-    seeds.draw_seeds(axes, dots.difference, 0 * dots.difference + y, style["color"])
+    seeds.draw_seeds(axes, dots.seed, dots.difference, 0 * dots.difference + y, style["color"])
     for mean in means.itertuples():
         axes.plot(mean.difference, y, **style, gid=pruner, zorder=3)
         if mean.seeds >= seeds.ENOUGH:

@@ -120,5 +120,5 @@ def _draw_pruners(axes: Axes, data: pd.DataFrame, pruners: list[str]) -> None:
         points = points.assign(x=points.target_compression * shift)
         style = look(pruner).style
         means, dots = points[points.seed.isna()], points[points.seed.notna()]
-        seeds.draw_seeds(axes, dots.x, dots.difference, style["color"])
+        seeds.draw_seeds(axes, dots.seed, dots.x, dots.difference, style["color"])
         seeds.draw_means(axes, means, "x", "difference", pruner, style | {"linewidth": 0.5})

@@ -98,7 +98,7 @@ def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
             **{name: inside(points[name]) for name in ("value", "low", "high")},
         )
         dots = points[points.seed.notna()]
-        seeds.draw_seeds(accuracy, dots.x, dots.value, style["color"])
+        seeds.draw_seeds(accuracy, dots.seed, dots.x, dots.value, style["color"])
         seeds.draw_means(accuracy, points[points.seed.isna()], "x", "value", pruner, style)
         explained = shares[shares.pruner == pruner]
         explained = explained.assign(x=explained.target_compression * shift)

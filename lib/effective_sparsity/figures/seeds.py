@@ -9,6 +9,8 @@ from effective_sparsity.figures.tables import seeds_text
 
 # Fewer seeds are shown as they are: the t interval of three is 4.3 standard errors wide on each side.
 ENOUGH = 5
+# The dots of more seeds would be a smear, and most of the figure's bytes.
+MOST_DOTS = 40
 
 
 def note_on_medians(counts: pd.Series, marks: str = "") -> str:
@@ -24,7 +26,8 @@ def note_on_means(counts: pd.Series) -> str:
     if most < 2:
         return f"{seeds_text(counts)}."
     bars = f"; bars: 95 % t interval of the mean, from {ENOUGH} seeds on" if most >= ENOUGH else ""
-    return f"Mean over {seeds_text(counts)}; dots: each seed{bars}."
+    dots = "; dots: each seed" if most <= MOST_DOTS else ""
+    return f"Mean over {seeds_text(counts)}{dots}{bars}."
 
 
 def dodge(levels: pd.Series, n: int, width: float) -> np.ndarray:
@@ -33,8 +36,10 @@ def dodge(levels: pd.Series, n: int, width: float) -> np.ndarray:
     return np.exp(width * steps.min(initial=np.log(2)) * ((np.arange(n) + 0.5) / n - 0.5))
 
 
-def draw_seeds(axes: Axes, x: pd.Series, y: pd.Series, color: str) -> None:
-    """A small dot for each seed."""
+def draw_seeds(axes: Axes, seeds: pd.Series, x: pd.Series, y: pd.Series, color: str) -> None:
+    """A small dot for each seed, if they are not too many."""
+    if seeds.nunique() > MOST_DOTS:
+        return
     style: Style = {"color": color, "alpha": 0.5, "markeredgewidth": 0, "zorder": 1.5}
     axes.plot(x, y, linestyle="", marker="o", markersize=1.6, gid="seeds", **style)
 

@@ -22,6 +22,7 @@ import pandas as pd
 from effective_sparsity.claims.page import measured, number, part_verdict, required, with_blanks
 from effective_sparsity.claims.selection import by_seed, level_near
 from effective_sparsity.errors import UserError, exit_code
+from effective_sparsity.figures.statistics import half_width
 from effective_sparsity.figures.style import look
 from effective_sparsity.report.leaderboard import leads, place, ranking_costs, setting, standing, tied
 from effective_sparsity.study.results import Results
@@ -164,6 +165,18 @@ def accuracies(results: Results, *levels: str) -> list[str]:
     return lines
 
 
+def intervals(results: Results, criterion: str, *levels: str) -> list[str]:
+    """Mean test accuracy in per cent by level, and half the width of its 95 % interval: a row per pruner."""
+    rows = results.table("subnetworks")
+    lines = ["| | " + " | ".join(f"{float(level):,.0f}" for level in levels) + " |"]
+    lines.append("| --- |" + " --- |" * len(levels))
+    for pruner in rows.pruner[rows.test_accuracy.notna()].unique():
+        found = [100 * _rows(results, pruner, criterion, level).test_accuracy for level in levels]
+        cells = [f"{values.mean():.1f} ± {half_width(values):.1f}" for values in found]
+        lines.append(f"| {look(pruner).label} | {' | '.join(cells)} |")
+    return lines
+
+
 def parts(results: Results, claim: str, role: str = "primary") -> list[str]:
     """The measurements of a claim."""
     table = with_blanks(results.table("measurements"))
@@ -205,7 +218,8 @@ def shares(results: Results, *levels: str) -> list[str]:
 
 
 TABLES: dict[str, Callable[..., list[str]]] = {
-    f.__name__: f for f in (accuracies, parts, differences, shares, setting, standing, leads, ranking_costs)
+    f.__name__: f
+    for f in (accuracies, intervals, parts, differences, shares, setting, standing, leads, ranking_costs)
 }
 
 

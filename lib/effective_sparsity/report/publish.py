@@ -12,14 +12,15 @@ from effective_sparsity.study.results import Results
 
 # Tables above this size, in bytes, are compressed.
 _COMPRESSED_ABOVE = 100_000
-# The largest table, from which no figure, verdict or document follows.
-_NOT_PUBLISHED = "history"
+# Tables above this size stay behind, and always the one from which no figure, verdict or document follows.
+_STAYS_ABOVE = 50_000_000
+_STAYS = "history"
 
 
 def publish(folder: Path | str, target: Path | str) -> None:
     """Copy the tables of a study, its figures as SVG with the data drawn, and write README.md to show them.
 
-    The histories of the trainings stay behind.
+    The histories of the trainings and the curves of very many seeds stay behind.
     Equal results give equal files. What `target` held before is removed, once the new files are complete.
 
     Args:
@@ -31,7 +32,7 @@ def publish(folder: Path | str, target: Path | str) -> None:
     shutil.rmtree(part, ignore_errors=True)
     for pattern in ("tables/*.csv", "tables/*.json", "figures/*.svg", "figures/*.csv"):
         for path in sorted(folder.glob(pattern)):
-            if path.stem != _NOT_PUBLISHED:
+            if path.stem != _STAYS and path.stat().st_size <= _STAYS_ABOVE:
                 _copy(path, part / path.relative_to(folder))
     (part / "README.md").write_text(_page(Results(part)))
     shutil.rmtree(target, ignore_errors=True)
