@@ -59,3 +59,15 @@ def test_a_huge_table_stays_behind(tmp_path):
     publish(tmp_path / "study", tmp_path / "target")
     tables = {path.name for path in (tmp_path / "target/tables").iterdir()}
     assert tables == {"large.csv.xz", "provenance.json", "subnetworks.csv"}
+
+
+def test_a_figure_of_a_table_that_stays_behind_stays_behind_too(tmp_path):
+    """What is published follows from the tables beside it: `effective_vs_direct` is drawn from curves too."""
+    study(tmp_path / "study", rows=1)
+    (tmp_path / "study/figures").mkdir()
+    for name in ("effective_vs_direct", "target_hits"):
+        for suffix in ("svg", "csv", "pdf"):
+            (tmp_path / f"study/figures/{name}.{suffix}").write_text("x\n")
+    publish(tmp_path / "study", tmp_path / "target")
+    figures = {path.name for path in (tmp_path / "target/figures").iterdir()}
+    assert figures == {"target_hits.svg", "target_hits.csv"}

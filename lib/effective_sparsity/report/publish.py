@@ -11,7 +11,7 @@ from effective_sparsity.report.content import facts
 from effective_sparsity.study.results import Results
 
 # Tables above this size, in bytes, are compressed.
-_COMPRESSED_ABOVE = 100_000
+_COMPRESSED_ABOVE = 20_000
 # Tables above this size stay behind, and always the one from which no figure, verdict or document follows.
 _STAYS_ABOVE = 50_000_000
 _STAYS = "history"
@@ -20,7 +20,7 @@ _STAYS = "history"
 def publish(folder: Path | str, target: Path | str) -> None:
     """Copy the tables of a study, its figures as SVG with the data drawn, and write README.md to show them.
 
-    The histories of the trainings and the curves of very many seeds stay behind.
+    Training histories and the curves of very many seeds stay behind, and so do figures drawn from them.
     Equal results give equal files. What `target` held before is removed, once the new files are complete.
 
     Args:
@@ -30,10 +30,15 @@ def publish(folder: Path | str, target: Path | str) -> None:
     folder, target = Path(folder), Path(target)
     part = target.with_name(f".{target.name}")
     shutil.rmtree(part, ignore_errors=True)
-    for pattern in ("tables/*.csv", "tables/*.json", "figures/*.svg", "figures/*.csv"):
-        for path in sorted(folder.glob(pattern)):
-            if path.stem != _STAYS and path.stat().st_size <= _STAYS_ABOVE:
-                _copy(path, part / path.relative_to(folder))
+    for path in sorted([*folder.glob("tables/*.csv"), *folder.glob("tables/*.json")]):
+        if path.stem != _STAYS and path.stat().st_size <= _STAYS_ABOVE:
+            _copy(path, part / path.relative_to(folder))
+    published = Results(part).tables
+    for name, figure in FIGURES.items():
+        if set(figure.tables) <= set(published):
+            for path in sorted(folder.glob(f"figures/{name}.*")):
+                if path.suffix in (".svg", ".csv"):
+                    _copy(path, part / path.relative_to(folder))
     (part / "README.md").write_text(_page(Results(part)))
     shutil.rmtree(target, ignore_errors=True)
     part.replace(target)
