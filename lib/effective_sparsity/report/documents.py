@@ -26,6 +26,7 @@ from effective_sparsity.figures.statistics import half_width
 from effective_sparsity.figures.style import look
 from effective_sparsity.report.leaderboard import leads, place, ranking_costs, setting, standing, tied
 from effective_sparsity.study.results import Results
+from effective_sparsity.study.tables import read_table
 
 _NUMBER = re.compile(r"(?P<value>[-+\w.,]+)<!-- (?P<study>[\w.-]+): (?P<query>[^>]+?) -->")
 _TABLE = re.compile(
@@ -205,7 +206,8 @@ def differences(results: Results, pruner: str, *others: str) -> list[str]:
 
 def shares(results: Results, *levels: str) -> list[str]:
     """What each control explains of SNIP's lead over random-igq, in per cent: a row per control."""
-    data = pd.read_csv(results.folder / "figures/pixel_controls.csv")
+    (path,) = results.folder.glob("figures/pixel_controls.csv*")
+    data = read_table(path)
     data = data[data.quantity == "share_of_gap"].set_index(["pruner", "target_compression"])
     lines = ["| | " + " | ".join(f"{float(level):,.0f}" for level in levels) + " |"]
     lines.append("| --- |" + " --- |" * len(levels))
