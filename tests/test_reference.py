@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from effective_sparsity.claims import TABLES
+from effective_sparsity.claims.evidence import Verdict, overall
 from effective_sparsity.claims.verdicts import judge
 from effective_sparsity.figures.registry import FIGURES
 from effective_sparsity.figures.save import save
@@ -43,11 +44,27 @@ def test_verdicts_follow_from_the_tables(study):
 
 
 def test_the_readme_tells_the_verdicts():
-    """Those of the study at full length, claim by claim, as they were found."""
+    """Those of the study at full length; for parts that it left undecided, those of the follow-ups."""
     text = (REFERENCE.parents[1] / "README.md").read_text()
     told = re.findall(r"^\| (\d) \| .+ \| \*\*(.+?)\*\* \|$", text, re.MULTILINE)
-    claims = Results(REFERENCE / "confirmation").table("claims")
-    assert told == [(str(row.claim), row.verdict) for row in claims.itertuples()]
+    confirmation = Results(REFERENCE / "confirmation")
+    found = {row.claim: row.verdict for row in confirmation.table("claims").itertuples()}
+    found[7] = str(overall(list(_with_follow_ups(confirmation, claim=7).values())))
+    assert told == [(str(claim), verdict) for claim, verdict in found.items()]
+
+
+def _with_follow_ups(confirmation, claim):
+    """The verdict on each primary part of a claim."""
+    verdicts = {}
+    for results in (confirmation, Results(REFERENCE / "quotas"), Results(REFERENCE / "magnitude-quotas")):
+        table = results.table("measurements")
+        for row in table[(table.claim == claim) & (table.role == "primary")].itertuples():
+            open_until_now = verdicts.get(row.label) == Verdict.UNDECIDED
+            if row.label not in verdicts or (
+                open_until_now and row.verdict in (Verdict.CONFIRMED, Verdict.REFUTED)
+            ):
+                verdicts[row.label] = Verdict(row.verdict)
+    return verdicts
 
 
 def test_published_results_are_small():
