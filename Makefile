@@ -8,6 +8,7 @@ MIRRORS ?=
 REFERENCE ?= $(wildcard studies/reference/*.yaml)
 STUDY ?= default
 PRUNER ?=
+HASHES ?= yes
 
 ifneq ($(CONFIG),)
 ifeq ($(wildcard $(CONFIG)),)
@@ -69,9 +70,9 @@ clean:  ## Remove .venv and the tools' caches; data and results stay
 
 # The file .venv/complete is written last: without it an installation was broken off, and pip takes a package
 # that it had half unpacked for installed. So every installation starts from an empty folder.
-# The lock serves as constraints (not requirements), so that each platform gets only what it needs: a build of
-# PyTorch without CUDA brings none of the NVIDIA libraries.
-PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
+# The lock has the hash of every file, so pip installs exactly these. With HASHES=no only the versions count, which allows
+# other builds of PyTorch.
+PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-check
 
 .venv/complete: requirements.lock
 	@command -v $(PYTHON) > /dev/null || \
@@ -81,8 +82,14 @@ PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-che
 	@rm -f $@
 	@echo "Installing into .venv; this takes a few minutes the first time."
 	@$(PYTHON) -m venv --clear .venv
-	@$(PIP_INSTALL) setuptools
-	@$(PIP_INSTALL) --no-build-isolation --editable '.[workflow,cluster,dev]'
+ifeq ($(HASHES),no)
+	@sed -e '/--hash=/d' -e 's/ *\\$$//' requirements.lock > .venv/versions.txt
+	@$(PIP_INSTALL) --constraint .venv/versions.txt setuptools
+	@$(PIP_INSTALL) --constraint .venv/versions.txt --no-build-isolation --editable '.[workflow,cluster,dev]'
+else
+	@$(PIP_INSTALL) --require-hashes --requirement requirements.lock
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+endif
 	@.venv/bin/python -m pip check
 	@touch $@
 
@@ -90,5 +97,6 @@ PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-che
 .venv-docs/complete: docs/requirements.lock
 	@rm -f $@
 	@$(PYTHON) -m venv --clear .venv-docs
-	@.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --requirement docs/requirements.lock
+	@.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --require-hashes --requirement docs/requirements.lock
 	@touch $@

@@ -1,6 +1,7 @@
 """What is published can be built and installed, and works without the checkout."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import zipfile
 
 import pytest
 import yaml
+from packaging.utils import canonicalize_name
 
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_{kind}(sys.argv[1])"
 USE = """
@@ -73,8 +75,8 @@ def test_the_licence_of_every_pinned_package_is_listed(root):
     page = (root / "docs/licences.md").read_text()
     cells = [cell.strip() for line in page.splitlines() if line.startswith("|") for cell in line.split("|")]
     listed = {name for cell in cells for name in cell.split(", ")}
-    lines = (root / "requirements.lock").read_text().splitlines()
-    assert {line.partition("==")[0] for line in lines if line and not line.startswith("#")} <= listed
+    pinned = re.findall(r"^([\w.-]+)==", (root / "requirements.lock").read_text(), re.MULTILINE)
+    assert {canonicalize_name(name) for name in pinned} <= {canonicalize_name(name) for name in listed}
 
 
 def test_continuous_integration_tests_the_pythons_that_are_promised(root):
