@@ -1,7 +1,8 @@
 """Inner loops over matrices of widths. Importing this module imports numba."""
 
-import numba
 import numpy as np
+
+from effective_sparsity.compiled import compiled
 
 _COLUMNS = 512  # columns of a block of the result: two rows of it and four of B stay in the first-level cache
 _DEPTH = 128  # rows of B in a block: stays in the second-level cache
@@ -9,7 +10,7 @@ _SPAN = 2048  # length of the pieces of rows whose inner product is taken: two s
 _ROWS = 32  # rows of B^T in a block of that length: stays in the second-level cache
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def outer(a, b, c):
     """C = A B with contiguous A (stack, M, K), B (stack, K, N), C (stack, M, N); vectorised along N."""
     stack, rows, depth = a.shape
@@ -23,7 +24,7 @@ def outer(a, b, c):
                     _update_row(a[s, m], b[s], c[s, m, left:right], left, top, bottom, top == 0)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@compiled(nogil=True, inline="always")
 def _update_row(a, b, c, left, top, bottom, fresh):
     width = c.shape[0]
     k = top
@@ -50,7 +51,7 @@ def _update_row(a, b, c, left, top, bottom, fresh):
         k += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def inner(a, b, c):
     """C = A B^T with contiguous A (stack, M, K), B (stack, N, K), C (stack, M, N); vectorised along K."""
     stack, rows, depth = a.shape
@@ -67,7 +68,7 @@ def inner(a, b, c):
                         c[s, m, n] = best if top == 0 else max(c[s, m, n], best)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@compiled(nogil=True, inline="always")
 def _best(x, y):
     best = min(x[0], y[0])
     for k in range(1, x.shape[0]):
@@ -75,7 +76,7 @@ def _best(x, y):
     return best
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def hashes(x, factors):
     """For each column of x the sum of its elements times the factors of the rows, modulo 2^64."""
     rows, columns = x.shape
@@ -87,7 +88,7 @@ def hashes(x, factors):
     return sums
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def repeats(x, first, kinds):
     """Whether each column of x equals column first[kind] of its kind."""
     rows, columns = x.shape

@@ -1,8 +1,8 @@
 """PHEW: paths with higher edge weights, drawn as random walks from inputs and from outputs."""
 
-import numba
 import numpy as np
 
+from effective_sparsity.compiled import compiled
 from effective_sparsity.connectivity.vectors import unflatten
 from effective_sparsity.errors import UserError
 from effective_sparsity.pruning.orders import Layers
@@ -68,7 +68,7 @@ def _cumulative(sizes: np.ndarray) -> np.ndarray:
     return sums / sums[..., -1:]
 
 
-@numba.njit(cache=True)
+@compiled()
 def first_passages(shapes, features, forwards, backwards, within, random, wanted):
     """The place of each weight in the order in which walks first pass them: 1, 2, ..., 0 for never; int64.
 

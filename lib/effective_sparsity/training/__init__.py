@@ -18,7 +18,6 @@ the engines       engines        which there are, what each can do, and the choi
                   masked         the masked engine: PyTorch, weights held at zero
                   device         PyTorch's switches for the masked engine
                   packed/        the packed engine: sparse kernels of numba
-                  compilation    numba's cache, shared by processes
 what comes out    result         trained networks, in memory and on disk
                   hardware       the names of processors
                   evaluation     evaluation of stored networks

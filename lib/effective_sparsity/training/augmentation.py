@@ -6,11 +6,10 @@ device), so that every engine trains on the same images.
 
 import math
 
-import numba
 import numpy as np
 
+from effective_sparsity.compiled import compiled
 from effective_sparsity.errors import UserError
-from effective_sparsity.training.compilation import compile_alone
 
 MAX_ROTATION = math.radians(4)
 MAX_SHIFT = 3
@@ -53,12 +52,10 @@ def augment(kind: str, images: np.ndarray, indices: np.ndarray, drawn: np.ndarra
     if kind == "none":
         return images[indices].astype(np.float32)
     transform = _rotate if kind == "rotation" else _flip_shift
-    if not transform.signatures:
-        compile_alone(transform, images, indices, drawn)
     return transform(images, indices, drawn)
 
 
-@numba.njit(cache=True)
+@compiled()
 def _flip_shift(images, indices, drawn):
     """The flipped image, moved; outside the image its nearest edge pixel goes on."""
     _, channels, height, width = images.shape
@@ -77,7 +74,7 @@ def _flip_shift(images, indices, drawn):
     return result
 
 
-@numba.njit(fastmath=True, cache=True)
+@compiled(fastmath=True)
 def _rotate(images, indices, angles):
     """Rotation about the image centre, bilinear; outside the image its nearest edge pixel goes on.
 

@@ -7,7 +7,6 @@ from effective_sparsity.networks.registry import BATCH_NORM_EPSILON, Network
 from effective_sparsity.networks.types import Masks, State
 from effective_sparsity.training import loop
 from effective_sparsity.training.augmentation import augment
-from effective_sparsity.training.compilation import compile_alone
 from effective_sparsity.training.hardware import processor_with
 from effective_sparsity.training.packed.arrays import Sgd
 from effective_sparsity.training.packed.ensemble import Ensemble
@@ -72,7 +71,6 @@ class PackedEngine:
         self.normalisation = normalisation(self.dataset)
         self.alive = np.ones(self.networks, bool)
         self.loss_sums = np.zeros(self.networks)
-        self._compile()
 
     def step(self, indices: np.ndarray, drawn: np.ndarray, rate: float) -> None:
         """One step of SGD of each network that is alive and has a finite loss."""
@@ -134,9 +132,3 @@ class PackedEngine:
         model = self.ensemble.structure, self.ensemble.parameters, self.ensemble.statistics
         layers = self.batch, self.memory.image_rows, self.memory.convolutions
         return *layers, *model, self.memory.scratch, labels, count, loss_sums, correct
-
-    def _compile(self) -> None:
-        labels, numbers = np.empty(0, np.int64), np.empty(0)
-        compile_alone(fill_inputs, *self._fill_arguments(self.dataset.train_images[:1].astype(np.float32)))
-        compile_alone(train_step, *self._step_arguments(labels, self.recipe.learning_rate))
-        compile_alone(evaluate_batch, *self._evaluation_arguments(labels, 0, numbers, labels))

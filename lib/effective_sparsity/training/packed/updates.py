@@ -8,9 +8,11 @@ constant of another module does.
 import numba
 import numpy as np
 
+from effective_sparsity.compiled import compiled
+
 ZERO = np.float32(0)
 inline = numba.njit(fastmath={"contract"}, forceinline=True)
-kernel = numba.njit(fastmath={"contract"}, cache=True)
+kernel = compiled(fastmath={"contract"})
 
 
 @inline
