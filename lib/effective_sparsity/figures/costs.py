@@ -37,7 +37,7 @@ def costs(tables: Tables) -> tuple[Figure, pd.DataFrame]:
         columns={"median": "seconds"}
     )
     note = (
-        f"{note_on_medians(data.seeds, 'bars')} All levels and both criteria of a seed together; the jobs "
+        f"{note_on_medians(data, 'bars')} All levels and both criteria of a seed together; the jobs "
         f"ran side by side, each with the start of its process. {reduced_text(tables['subnetworks'])}"
     )
     return draw_page(data, _draw, note, height=3.0), data

@@ -28,7 +28,7 @@ def effective_vs_direct(tables: Tables) -> tuple[Figure, pd.DataFrame]:
         either kind over live inputs, if the study counts over them).
     """
     data = _tabulate(tables)
-    note = f"{note_on_medians(data.seeds, 'bands')} {reduced_text(tables['subnetworks'])}"
+    note = f"{note_on_medians(data, 'bands')} {reduced_text(tables['subnetworks'])}"
     if (data.kind == "live").any():
         note = f"Dash-dotted: paths begin at live inputs alone. {note}"
     return draw_page(data, _draw, note), data

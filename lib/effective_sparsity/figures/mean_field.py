@@ -38,7 +38,7 @@ def mean_field(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """
     data = _tabulate(tables["layers"])
     shown = tables["subnetworks"].merge(data[PANEL].drop_duplicates(), on=PANEL)
-    note = f"{note_on_medians(data.seeds, 'bars')} {reduced_text(shown)}"
+    note = f"{note_on_medians(data, 'bars')} {reduced_text(shown)}"
     return draw_page(data, _draw, note, height=3.0, empty="No fully-connected network"), data
 
 

@@ -26,7 +26,7 @@ def target_hits(tables: Tables) -> tuple[Figure, pd.DataFrame]:
         median, minimum and maximum over seeds; infinite where nothing is active.
     """
     data = _tabulate(tables["subnetworks"])
-    note = f"{note_on_medians(data.seeds)} {reduced_text(tables['subnetworks'])}"
+    note = f"{note_on_medians(data)} {reduced_text(tables['subnetworks'])}"
     return draw_page(data, _draw, note), data
 
 
