@@ -32,6 +32,12 @@ def of_panel(table: pd.DataFrame, panel: tuple[str, str]) -> pd.DataFrame:
     return table[(table.architecture == architecture) & (table.dataset == dataset)]
 
 
+def with_blanks(table: pd.DataFrame) -> pd.DataFrame:
+    """Claims or measurements with empty texts for missing ones, as which they come back from a file."""
+    texts = ["architecture", "dataset", "missing", "reduced"]
+    return table.assign(**{name: table[name].astype(object).fillna("") for name in texts})
+
+
 def on_target(subnetworks: pd.DataFrame) -> pd.Series:
     """Whether the effective compression of each row is within `HIT` of its target."""
     miss = (subnetworks.effective_compression.astype(float) / subnetworks.target_compression - 1).abs()
