@@ -34,13 +34,9 @@ _POINT = [*PANEL, "pruner", "criterion", "target_compression"]
 def accuracy(pruners: tuple[str, ...], tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """Some pruners compared in both frames, one row of panels per network.
 
-    Args:
-        pruners: their names.
-        tables: `subnetworks` and `dense`.
-
     Returns:
-        The figure, and its data: one row per point. `criterion` is "effective" (compression is the effective
-        one), "direct" (the direct one) or "dense" (compression 1). Accuracies are as `seeds.with_seeds` lists
+        The figure, and its data. `criterion` is "effective" (compression is the effective one), "direct" (the
+        direct one) or "dense" (compression 1). Accuracies are as `seeds.with_seeds` lists
         them; the compression of a mean is the median over its seeds.
     """
     data = _tabulate(tables, pruners)

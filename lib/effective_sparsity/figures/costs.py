@@ -23,9 +23,6 @@ ALL_PRUNERS = "All pruners in one job"
 def costs(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """One panel per network, one line per pruner.
 
-    Args:
-        tables: `costs`, and `subnetworks` for the note.
-
     Returns:
         The figure, and its data: wall-clock seconds of each stage of a pruner for all levels and both
         criteria of one seed; median, minimum (low) and maximum (high) over seeds.

@@ -18,9 +18,6 @@ _OVER_LIVE: Style = {"linestyle": "-.", "linewidth": 0.8}
 def effective_vs_direct(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """One row of panels per network, one column per family of pruners.
 
-    Args:
-        tables: `curves` and `subnetworks`.
-
     Returns:
         The figure, and its data: one row per point with the kind of mark, "curve" (a point of a line through
         a whole ranking), "target" (a pruner with one ranking per target), "disconnection" (direct

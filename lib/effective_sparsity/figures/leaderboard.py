@@ -23,9 +23,6 @@ _POINT = [*PANEL, "target_compression", "pruner"]
 def leaderboard(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """For each network a row of panels, one for each level, and in them a row for each pruner.
 
-    Args:
-        tables: `subnetworks`.
-
     Returns:
         The figure, and its data, see `standings`.
     """

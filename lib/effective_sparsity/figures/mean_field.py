@@ -28,9 +28,6 @@ _LEVEL = [*PANEL, "pruner", "target_compression"]
 def mean_field(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """One panel per fully-connected network.
 
-    Args:
-        tables: `layers`, and `subnetworks` for the note.
-
     Returns:
         The figure, and its data: one row per quota and level of direct pruning, with the direct compression,
         the effective compression measured (median, low = minimum and high = maximum over seeds; infinite if

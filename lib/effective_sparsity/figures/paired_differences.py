@@ -37,9 +37,6 @@ _TICKS = np.array([1, 2, 5, 10, 20, 50])
 def paired_differences(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """For each network a panel of pruners at initialisation, of trained weights, and of controls, if any.
 
-    Args:
-        tables: `subnetworks`.
-
     Returns:
         The figure, and its data: test accuracy of a pruner minus that of `reference`, in percentage points,
         both pruned to the same effective compression from the same seed, as `seeds.with_seeds` lists them.

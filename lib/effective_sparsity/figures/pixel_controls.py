@@ -26,15 +26,11 @@ _POINT = [*PANEL, "pruner", "target_compression"]
 def pixel_controls(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """Accuracies of SNIP, random-igq and the controls, and what each control explains of their gap.
 
-    Args:
-        tables: `subnetworks`.
-
     Returns:
-        The figure, and its data: effective pruning, a row per point. Rows whose `quantity` is "test_accuracy"
-            are means over seeds or, with a `seed`, single networks; those of "share_of_gap" are a control's
-            accuracy minus that of random-igq, divided by SNIP's minus that of random-igq, means over the
-            seeds that have all three.
-        low and high: 95 % t interval, for shares of jackknife pseudo-values.
+        The figure, and its data, all of effective pruning. Rows whose `quantity` is "test_accuracy" are as
+        `seeds.with_seeds` lists them; those of "share_of_gap" are a control's accuracy minus that of
+        random-igq, divided by SNIP's minus that of random-igq, means over the seeds that have all three, with
+        95 % t intervals of jackknife pseudo-values.
     """
     data = _tabulate(tables["subnetworks"])
     shown = tables["subnetworks"].query("pruner in @CONTROLS")

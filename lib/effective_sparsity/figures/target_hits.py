@@ -18,9 +18,6 @@ _EXACT = 1e-6
 def target_hits(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """One row of panels per network, one column per family of pruners.
 
-    Args:
-        tables: `subnetworks`.
-
     Returns:
         The figure, and its data: |effective compression / target - 1| per pruner, criterion and target,
         median, minimum and maximum over seeds; infinite where nothing is active.

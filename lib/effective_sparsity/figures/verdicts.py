@@ -25,9 +25,6 @@ _CHARACTERS = 58
 def verdicts(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """A forest plot for each network, with a panel for each unit of measurement.
 
-    Args:
-        tables: `measurements`.
-
     Returns:
         The figure, and its data: the rows of the table that could be measured.
     """
