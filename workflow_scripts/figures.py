@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from effective_sparsity.figures.draw import draw
+from effective_sparsity.figures.save import draw
 from effective_sparsity.study.job import job_log
 from effective_sparsity.study.tables import read_table
 

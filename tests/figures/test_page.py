@@ -74,10 +74,10 @@ def test_a_page_without_data_has_a_heading_alone():
 
 
 def test_pruners_stand_side_by_side_within_a_level():
-    factors = dodge(pd.Series([100.0, 200.0, 800.0]), 5, width=0.5)
-    assert factors[2] == pytest.approx(1)
-    assert factors[-1] / factors[0] == pytest.approx(2 ** (0.5 * 4 / 5))
-    assert dodge(pd.Series([100.0]), 1, width=0.5) == pytest.approx([1])
+    factors = dodge(pd.Series([100.0, 200.0, 800.0]), list("abcde"), width=0.5)
+    assert factors["c"] == pytest.approx(1)
+    assert factors["e"] / factors["a"] == pytest.approx(2 ** (0.5 * 4 / 5))
+    assert dodge(pd.Series([100.0]), ["a"], width=0.5) == pytest.approx({"a": 1})
 
 
 @pytest.mark.parametrize(
@@ -99,5 +99,6 @@ def test_pruners_stand_side_by_side_within_a_level():
     ],
 )
 def test_notes_say_what_is_drawn(counts, means, medians):
-    assert note_on_means(pd.Series(counts, dtype=float)) == means
-    assert note_on_medians(pd.Series(counts, dtype=float), "bars") == medians
+    data = pd.DataFrame({"seeds": counts}, dtype=float)
+    assert note_on_means(data) == means
+    assert note_on_medians(data, "bars") == medians

@@ -5,6 +5,7 @@ import pandas as pd
 
 from effective_sparsity.claims.registry import CLAIMS
 from effective_sparsity.figures.style import panel_title
+from effective_sparsity.figures.tables import with_blanks
 
 EXPLANATION = (
     "Each part of a claim has one bound, fixed before the seeds that decide were trained (docs/claims.md). "
@@ -90,12 +91,6 @@ def finding(parts: pd.DataFrame) -> str:
 def _listed(labels: list[str], most: int = 5) -> str:
     more = len(labels) - most
     return ", ".join(labels[:most]) + (f" and {more} more" if more > 0 else "")
-
-
-def with_blanks(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with empty texts for missing ones, as which they come back from a file."""
-    texts = ["architecture", "dataset", "missing", "reduced"]
-    return table.assign(**{name: table[name].astype(object).fillna("") for name in texts})
 
 
 def page(claims: pd.DataFrame, measurements: pd.DataFrame, heading: str = "#") -> str:

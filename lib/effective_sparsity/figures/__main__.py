@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from effective_sparsity.errors import DamagedFileError, UserError, exit_code
-from effective_sparsity.figures.draw import draw
 from effective_sparsity.figures.registry import FIGURES, Kind
+from effective_sparsity.figures.save import draw
 from effective_sparsity.study.results import Results
 
 

@@ -4,7 +4,6 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from effective_sparsity.figures import seeds
@@ -18,7 +17,6 @@ from effective_sparsity.figures.page import (
     log_limits,
     pruner_entries,
 )
-from effective_sparsity.figures.statistics import over_seeds
 from effective_sparsity.figures.style import (
     AT_INITIALISATION,
     DASHED,
@@ -27,7 +25,6 @@ from effective_sparsity.figures.style import (
     MAGNITUDE_QUOTAS,
     RANDOM_QUOTAS,
     in_order,
-    look,
 )
 from effective_sparsity.figures.tables import PANEL, Tables, reduced_text
 
@@ -37,20 +34,15 @@ _POINT = [*PANEL, "pruner", "criterion", "target_compression"]
 def accuracy(pruners: tuple[str, ...], tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """Some pruners compared in both frames, one row of panels per network.
 
-    Args:
-        pruners: their names.
-        tables: `subnetworks` and `dense`.
-
     Returns:
-        The figure, and its data: one row per point. `criterion` is "effective" (compression is the effective
-        one), "direct" (the direct one) or "dense" (compression 1). Rows without `seed` are means over seeds:
-        the median compression, the mean accuracy, low and high of its 95 % t interval (empty for a single
-        seed), and the number of seeds. The others are the seeds behind them, if there are several.
+        The figure, and its data. `criterion` is "effective" (compression is the effective one), "direct" (the
+        direct one) or "dense" (compression 1). Accuracies are as `seeds.with_seeds` lists
+        them; the compression of a mean is the median over its seeds.
     """
     data = _tabulate(tables, pruners)
     compared = tables["subnetworks"].query("pruner in @pruners")
     reduced = reduced_text(compared if len(compared) else tables["dense"])
-    note = f"{seeds.note_on_means(data.seeds.dropna())} {reduced}"
+    note = f"{seeds.note_on_means(data)} {reduced}"
     return draw_page(data, _draw, note, height=2.9), data
 
 
@@ -67,11 +59,9 @@ def _tabulate(tables: Tables, pruners: tuple[str, ...]) -> pd.DataFrame:
     rows = pd.concat([table for table in (rows, tables["dense"].assign(**dense)) if len(table)] or [rows])
     rows = rows.dropna(subset=["test_accuracy"])
     rows = rows[np.isfinite(rows.compression)]
-    means = over_seeds(rows, _POINT, "test_accuracy").rename(columns={"mean": "test_accuracy"})
-    means["compression"] = rows.groupby(_POINT).compression.median().to_numpy()
-    several = rows[rows.groupby(_POINT).seed.transform("size") > 1]
-    columns = [*_POINT, "seed", "compression", "test_accuracy", "low", "high", "seeds"]
-    return pd.concat([means, several], ignore_index=True).reindex(columns=columns)
+    data = seeds.with_seeds(rows, _POINT, "test_accuracy")
+    data.loc[data.seed.isna(), "compression"] = rows.groupby(_POINT).compression.median().to_numpy()
+    return data[[*_POINT, "seed", "compression", "test_accuracy", "low", "high", "seeds"]]
 
 
 def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
@@ -87,21 +77,15 @@ def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
         axes.set(title=f"{frame.capitalize()} pruning", xlabel=f"{frame.capitalize()} compression")
         for row in dense.itertuples():
             axes.axhline(inside(row.test_accuracy), color=GREY, linewidth=0.8, zorder=1, gid="dense")
-        _draw_frame(axes, subnetworks[subnetworks.criterion == frame], pruners)
+        points = subnetworks[subnetworks.criterion == frame]
+        shifts = points.pruner.map(seeds.dodge(points.target_compression, pruners, width=0.35))
+        points = points.assign(
+            x=points.compression * shifts.where(points.seed.notna(), 1.0),
+            **{name: inside(points[name]) for name in ("test_accuracy", "low", "high")},
+        )
+        line = DASHED if frame == "direct" else {}
+        seeds.draw_pruners(axes, points, pruners, "test_accuracy", f" {frame}", **line)
     heights = subnetworks[subnetworks.seed.isna()].groupby(["criterion", "pruner"]).test_accuracy.mean()
     heights = heights["effective" if "effective" in heights else "direct"] if len(heights) else heights
     best_first = sorted(pruners, key=lambda pruner: -heights.get(pruner, 0.0))
     return [entry("Dense", color=GREY, linewidth=0.8)] * bool(len(dense)) + pruner_entries(best_first)
-
-
-def _draw_frame(axes: Axes, data: pd.DataFrame, pruners: list[str]) -> None:
-    shifts = seeds.dodge(data.target_compression, len(pruners), width=0.35)
-    for pruner, shift in zip(pruners, shifts, strict=True):
-        points = data[data.pruner == pruner]
-        points = points.assign(**{name: inside(points[name]) for name in ("test_accuracy", "low", "high")})
-        style = look(pruner).style
-        means, dots = points[points.seed.isna()], points[points.seed.notna()]
-        seeds.draw_seeds(axes, dots.seed, dots.compression * shift, dots.test_accuracy, style["color"])
-        for frame in means.criterion.unique():
-            line = style | (DASHED if frame == "direct" else {})
-            seeds.draw_means(axes, means, "compression", "test_accuracy", f"{pruner} {frame}", line)

@@ -23,9 +23,6 @@ ALL_PRUNERS = "All pruners in one job"
 def costs(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """One panel per network, one line per pruner.
 
-    Args:
-        tables: `costs`, and `subnetworks` for the note.
-
     Returns:
         The figure, and its data: wall-clock seconds of each stage of a pruner for all levels and both
         criteria of one seed; median, minimum (low) and maximum (high) over seeds.
@@ -37,7 +34,7 @@ def costs(tables: Tables) -> tuple[Figure, pd.DataFrame]:
         columns={"median": "seconds"}
     )
     note = (
-        f"{note_on_medians(data.seeds, 'bars')} All levels and both criteria of a seed together; the jobs "
+        f"{note_on_medians(data, 'bars')} All levels and both criteria of a seed together; the jobs "
         f"ran side by side, each with the start of its process. {reduced_text(tables['subnetworks'])}"
     )
     return draw_page(data, _draw, note, height=3.0), data

@@ -18,9 +18,6 @@ _OVER_LIVE: Style = {"linestyle": "-.", "linewidth": 0.8}
 def effective_vs_direct(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """One row of panels per network, one column per family of pruners.
 
-    Args:
-        tables: `curves` and `subnetworks`.
-
     Returns:
         The figure, and its data: one row per point with the kind of mark, "curve" (a point of a line through
         a whole ranking), "target" (a pruner with one ranking per target), "disconnection" (direct
@@ -28,7 +25,7 @@ def effective_vs_direct(tables: Tables) -> tuple[Figure, pd.DataFrame]:
         either kind over live inputs, if the study counts over them).
     """
     data = _tabulate(tables)
-    note = f"{note_on_medians(data.seeds, 'bands')} {reduced_text(tables['subnetworks'])}"
+    note = f"{note_on_medians(data, 'bands')} {reduced_text(tables['subnetworks'])}"
     if (data.kind == "live").any():
         note = f"Dash-dotted: paths begin at live inputs alone. {note}"
     return draw_page(data, _draw, note), data

@@ -28,9 +28,6 @@ _MOST_NAMES = 6
 def layer_density(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """Rows of panels are networks, columns are compressions (direct pruning).
 
-    Args:
-        tables: `layers`, and `subnetworks` for the note.
-
     Returns:
         The figure, and its data: one row per layer with the density kept and the density active, means over
         seeds.

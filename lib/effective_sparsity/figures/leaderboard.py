@@ -23,9 +23,6 @@ _POINT = [*PANEL, "target_compression", "pruner"]
 def leaderboard(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """For each network a row of panels, one for each level, and in them a row for each pruner.
 
-    Args:
-        tables: `subnetworks`.
-
     Returns:
         The figure, and its data, see `standings`.
     """
@@ -36,7 +33,7 @@ def leaderboard(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     )
     note = (
         f"Subnetworks that hit their target within {100 * HIT:.0f} %, pruners in the order of their mean "
-        f"rank; each panel has a scale of its own. {seeds.note_on_means(data[data.seed.isna()].seeds)} "
+        f"rank; each panel has a scale of its own. {seeds.note_on_means(data)} "
         f"{letters_mean if data.group.any() else ''}{reduced_text(tables['subnetworks'])}"
     )
     return draw_page(data, _draw, note, _height), data
@@ -126,7 +123,7 @@ def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
 def _draw_pruner(axes: Axes, points: pd.DataFrame, y: int, pruner: str) -> None:
     style = look(pruner).style
     means, dots = points[points.seed.isna()], points[points.seed.notna()]
-    seeds.draw_seeds(axes, dots.seed, dots.difference, 0 * dots.difference + y, style["color"])
+    seeds.draw_seeds(axes, dots.assign(x=dots.difference, y=y), "y", style["color"])
     for mean in means.itertuples():
         axes.plot(mean.difference, y, **style, gid=pruner, zorder=3)
         if mean.seeds >= seeds.ENOUGH:

@@ -28,9 +28,6 @@ _LEVEL = [*PANEL, "pruner", "target_compression"]
 def mean_field(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """One panel per fully-connected network.
 
-    Args:
-        tables: `layers`, and `subnetworks` for the note.
-
     Returns:
         The figure, and its data: one row per quota and level of direct pruning, with the direct compression,
         the effective compression measured (median, low = minimum and high = maximum over seeds; infinite if
@@ -38,7 +35,7 @@ def mean_field(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """
     data = _tabulate(tables["layers"])
     shown = tables["subnetworks"].merge(data[PANEL].drop_duplicates(), on=PANEL)
-    note = f"{note_on_medians(data.seeds, 'bars')} {reduced_text(shown)}"
+    note = f"{note_on_medians(data, 'bars')} {reduced_text(shown)}"
     return draw_page(data, _draw, note, height=3.0, empty="No fully-connected network"), data
 
 

@@ -2,13 +2,11 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FixedLocator
 
 from effective_sparsity.figures import seeds
 from effective_sparsity.figures.page import Legend, draw_page, entry, log_axes, log_limits, pruner_entries
-from effective_sparsity.figures.statistics import over_seeds
 from effective_sparsity.figures.style import (
     CONTROLS,
     GREY,
@@ -39,20 +37,15 @@ _TICKS = np.array([1, 2, 5, 10, 20, 50])
 def paired_differences(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """For each network a panel of pruners at initialisation, of trained weights, and of controls, if any.
 
-    Args:
-        tables: `subnetworks`.
-
     Returns:
         The figure, and its data: test accuracy of a pruner minus that of `reference`, in percentage points,
-        both pruned to the same effective compression from the same seed. Rows without `seed` are means over
-        seeds with low and high of their 95 % t interval (empty for a single seed), and the number of seeds;
-        the others are the seeds behind them, if there are several.
+        both pruned to the same effective compression from the same seed, as `seeds.with_seeds` lists them.
     """
     data = _tabulate(tables["subnetworks"])
     note = (
         "Percentage points of test accuracy between subnetworks of one seed and one effective compression, "
         f"which both hit within {100 * HIT:.0f} %. "
-        f"{seeds.note_on_means(data.seeds.dropna())} {reduced_text(tables['subnetworks'])}"
+        f"{seeds.note_on_means(data)} {reduced_text(tables['subnetworks'])}"
     )
     return draw_page(data, _draw, note, _height), data
 
@@ -71,10 +64,8 @@ def _tabulate(subnetworks: pd.DataFrame) -> pd.DataFrame:
     references = rows[rows.pruner == rows.reference][[*keys, "test_accuracy"]]
     pairs = rows[rows.pruner != rows.reference].merge(references, on=keys, suffixes=("", "_of_reference"))
     pairs["difference"] = 100 * (pairs.test_accuracy - pairs.test_accuracy_of_reference).astype(float)
-    means = over_seeds(pairs, _POINT, "difference").rename(columns={"mean": "difference"})
-    several = pairs[pairs.groupby(_POINT).seed.transform("size") > 1]
-    columns = [*_POINT, "seed", "difference", "low", "high", "seeds"]
-    return pd.concat([means, several], ignore_index=True).reindex(columns=columns)
+    data = seeds.with_seeds(pairs, _POINT, "difference")
+    return data[[*_POINT, "seed", "difference", "low", "high", "seeds"]]
 
 
 def _shown(data: pd.DataFrame) -> list[str]:
@@ -108,17 +99,8 @@ def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
         axes.set_ylabel("Points of test accuracy" if axes in grid[:, 0] else "")
         axes.axhline(0, color=GREY, linewidth=0.8, zorder=1)
         pruners = in_order(set(members) & set(data.pruner))
-        _draw_pruners(axes, data, pruners)
+        shifts = data.pruner.map(seeds.dodge(data.target_compression, pruners, width=0.7))
+        points = data.assign(x=data.target_compression * shifts)
+        seeds.draw_pruners(axes, points, pruners, "difference", linewidth=0.5)
         legend += [entry("", linestyle=""), *pruner_entries(pruners)] if legend else pruner_entries(pruners)
     return legend
-
-
-def _draw_pruners(axes: Axes, data: pd.DataFrame, pruners: list[str]) -> None:
-    shifts = seeds.dodge(data.target_compression, len(pruners), width=0.7)
-    for pruner, shift in zip(pruners, shifts, strict=True):
-        points = data[data.pruner == pruner]
-        points = points.assign(x=points.target_compression * shift)
-        style = look(pruner).style
-        means, dots = points[points.seed.isna()], points[points.seed.notna()]
-        seeds.draw_seeds(axes, dots.seed, dots.x, dots.difference, style["color"])
-        seeds.draw_means(axes, means, "x", "difference", pruner, style | {"linewidth": 0.5})

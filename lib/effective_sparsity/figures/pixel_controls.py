@@ -13,8 +13,8 @@ from effective_sparsity.figures.page import (
     log_limits,
     pruner_entries,
 )
-from effective_sparsity.figures.statistics import half_width, jackknife, over_seeds
-from effective_sparsity.figures.style import CONTROLS, GREY, look
+from effective_sparsity.figures.statistics import half_width, jackknife
+from effective_sparsity.figures.style import CONTROLS, GREY
 from effective_sparsity.figures.tables import PANEL, Tables, reduced_text
 
 # The gap is from the first to the second.
@@ -26,19 +26,15 @@ _POINT = [*PANEL, "pruner", "target_compression"]
 def pixel_controls(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """Accuracies of SNIP, random-igq and the controls, and what each control explains of their gap.
 
-    Args:
-        tables: `subnetworks`.
-
     Returns:
-        The figure, and its data: effective pruning, a row per point. Rows whose `quantity` is "test_accuracy"
-            are means over seeds or, with a `seed`, single networks; those of "share_of_gap" are a control's
-            accuracy minus that of random-igq, divided by SNIP's minus that of random-igq, means over the
-            seeds that have all three.
-        low and high: 95 % t interval, for shares of jackknife pseudo-values.
+        The figure, and its data, all of effective pruning. Rows whose `quantity` is "test_accuracy" are as
+        `seeds.with_seeds` lists them; those of "share_of_gap" are a control's accuracy minus that of
+        random-igq, divided by SNIP's minus that of random-igq, means over the seeds that have all three, with
+        95 % t intervals of jackknife pseudo-values.
     """
     data = _tabulate(tables["subnetworks"])
     shown = tables["subnetworks"].query("pruner in @CONTROLS")
-    note = f"{seeds.note_on_means(data.seeds.dropna())} {reduced_text(shown)}"
+    note = f"{seeds.note_on_means(data)} {reduced_text(shown)}"
     return draw_page(data, _draw, note, height=3.0, empty="No controls"), data
 
 
@@ -49,9 +45,8 @@ def _tabulate(subnetworks: pd.DataFrame) -> pd.DataFrame:
     rows = rows[
         rows.groupby(PANEL).pruner.transform(lambda pruners: pruners.isin(CONTROLS).any()).astype(bool)
     ]
-    means = over_seeds(rows, _POINT, "test_accuracy").rename(columns={"mean": "value"})
-    singles = rows[[*_POINT, "seed", "test_accuracy"]].rename(columns={"test_accuracy": "value"})
-    accuracies = pd.concat([means, singles]).assign(quantity="test_accuracy")
+    rows = rows.rename(columns={"test_accuracy": "value"})
+    accuracies = seeds.with_seeds(rows, _POINT, "value").assign(quantity="test_accuracy")
     columns = [*_POINT, "quantity", "seed", "value", "low", "high", "seeds"]
     tables = [accuracies, *(_shares(*group) for group in rows.groupby([*PANEL, "target_compression"]))]
     return pd.concat(tables, ignore_index=True).reindex(columns=columns)
@@ -59,7 +54,7 @@ def _tabulate(subnetworks: pd.DataFrame) -> pd.DataFrame:
 
 def _shares(keys: tuple, rows: pd.DataFrame) -> pd.DataFrame:
     """What each control explains of the gap at one level of one network."""
-    table = rows.pivot_table(index="seed", columns="pruner", values="test_accuracy")
+    table = rows.pivot_table(index="seed", columns="pruner", values="value")
     found = []
     for control in CONTROLS:
         if {control, _BASE, _BEST} <= set(table.columns) and len(paired := table.dropna()) > 1:
@@ -78,6 +73,9 @@ def _shares(keys: tuple, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
+    pruners = [pruner for pruner in _SHOWN if (data.pruner == pruner).any()]
+    shifts = data.pruner.map(seeds.dodge(data.target_compression, pruners, width=0.5))
+    data = data.assign(x=data.target_compression * shifts)
     accuracy, share = part.subplots(1, 2, sharex=True)
     log_axes(accuracy, x=log_limits(data.target_compression))
     values = data[data.quantity == "test_accuracy"]
@@ -88,21 +86,9 @@ def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
     for level in (0, 1):
         share.axhline(level, color=GREY, linewidth=0.8, zorder=1)
     shares = data[data.quantity == "share_of_gap"]
-    pruners = [pruner for pruner in _SHOWN if (data.pruner == pruner).any()]
-    shifts = seeds.dodge(data.target_compression, len(pruners), width=0.5)
-    for pruner, shift in zip(pruners, shifts, strict=True):
-        style = look(pruner).style
-        points = values[values.pruner == pruner]
-        points = points.assign(
-            x=points.target_compression * shift,
-            **{name: inside(points[name]) for name in ("value", "low", "high")},
-        )
-        dots = points[points.seed.notna()]
-        seeds.draw_seeds(accuracy, dots.seed, dots.x, dots.value, style["color"])
-        seeds.draw_means(accuracy, points[points.seed.isna()], "x", "value", pruner, style)
-        explained = shares[shares.pruner == pruner]
-        explained = explained.assign(x=explained.target_compression * shift)
-        seeds.draw_means(share, explained, "x", "value", f"{pruner} share", style)
+    values = values.assign(**{name: inside(values[name]) for name in ("value", "low", "high")})
+    seeds.draw_pruners(accuracy, values, pruners, "value")
+    seeds.draw_pruners(share, shares, pruners, "value", " share")
     # Whole intervals, unless a small gap makes them huge.
     ends = [-0.5, 1.5, *shares[["value", "low", "high"]].clip(-2, 3).stack().dropna()]
     share.set_ylim(min(ends) - 0.1, max(ends) + 0.1)

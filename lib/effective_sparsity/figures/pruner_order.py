@@ -24,9 +24,6 @@ _TAUS = {
 def pruner_order(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """One row of panels per network: the order of pruners in both frames at two levels, and Kendall's tau.
 
-    Args:
-        tables: `subnetworks`.
-
     Returns:
         The figure, and its data. Rows with kind "rank" hold the rank (1 is best) of a pruner's mean accuracy
         among all pruners trained in both frames at that target; tied pruners share their mean rank. Rows with

@@ -1,6 +1,7 @@
 """Every figure of the study by name (no plotting library until one is drawn).
 
-A new figure is one entry here, and the function that it names.
+A new figure is one entry here, and the function that it names: from the tables that the entry lists to the
+figure and the data of exactly what is drawn, a row for each mark.
 """
 
 from collections.abc import Iterable
@@ -72,7 +73,7 @@ class Entry:
         )
 
     def draw(self, tables: "Tables") -> "tuple[Figure, pd.DataFrame]":
-        """The figure, and the data of exactly what is drawn."""
+        """The figure and its data, from tables by name."""
         module, function = self.function.split(":")
         return getattr(import_module(f"{__package__}.{module}"), function)(tables)
 

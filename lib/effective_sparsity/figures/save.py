@@ -1,5 +1,9 @@
-"""Writing a figure and the data in it."""
+"""Writing figures and the data in them."""
 
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +12,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from effective_sparsity.errors import DamagedFileError
+from effective_sparsity.figures.registry import FIGURES
 from effective_sparsity.figures.style import RC
+from effective_sparsity.figures.tables import Tables
 from effective_sparsity.storage import replacing
 
 # The same picture must give the same bytes, so no format may carry the date of the run.
@@ -54,3 +60,21 @@ def save(figure: Figure, data: pd.DataFrame, stem: str | Path) -> list[Path]:
             else:
                 figure.savefig(part, format=suffix, **_FORMATS[suffix])
     return list(targets.values())
+
+
+def draw(names: Sequence[str], tables: Tables, folder: Path, processes: int = 1) -> None:
+    """Draw figures and write them to a folder.
+
+    Args:
+        names: of `FIGURES`.
+        tables: those that they need, by name.
+        folder: see `save`.
+        processes: how many work at once. They are forked from this one, so libraries are imported once.
+    """
+    needed = [{table: tables[table] for table in FIGURES[name].tables} for name in names]
+    with ProcessPoolExecutor(processes, get_context("fork")) as pool:
+        list(pool.map(partial(_draw_one, folder), names, needed))
+
+
+def _draw_one(folder: Path, name: str, tables: Tables) -> None:
+    save(*FIGURES[name].draw(tables), folder / name)

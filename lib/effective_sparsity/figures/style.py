@@ -5,7 +5,7 @@ for one that looks at the weights (magnitude, saliency). So every pruner has a l
 random pruner with SNIP's quotas are visibly related, and lines can be told apart without colour.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -185,8 +185,12 @@ def look(pruner: str) -> Look:
 
 def in_order(pruners: Iterable[str]) -> list[str]:
     """Distinct pruners in the order of the study, unknown ones at the end in alphabetical order."""
-    rank = {pruner: i for i, pruner in enumerate(PRUNERS)}
-    return sorted(set(pruners), key=lambda pruner: (rank.get(pruner, len(rank)), pruner))
+    return sorted(set(pruners), key=lambda pruner: place(pruner, PRUNERS))
+
+
+def place(name: str, known: Sequence[str]) -> tuple[int, str]:
+    """A key that sorts names as `known` does, and others behind them by the alphabet."""
+    return (known.index(name) if name in known else len(known), name)
 
 
 def by_family(pruners: Iterable[str]) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from effective_sparsity.figures.style import ARCHITECTURES, panel_title
+from effective_sparsity.figures.style import ARCHITECTURES, panel_title, place
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -17,19 +17,20 @@ HIT = 0.1
 
 def panels(table: pd.DataFrame) -> list[tuple[str, str]]:
     """Distinct pairs (architecture, data set), each of which gets a panel; small networks first."""
-    return sorted(set(zip(table.architecture, table.dataset, strict=True)), key=_size)
-
-
-def _size(panel: tuple[str, str]) -> tuple:
-    architecture, dataset = panel
-    known = list(ARCHITECTURES)
-    return (known.index(architecture) if architecture in known else len(known), architecture, dataset)
+    found = set(zip(table.architecture, table.dataset, strict=True))
+    return sorted(found, key=lambda panel: (place(panel[0], list(ARCHITECTURES)), panel[1]))
 
 
 def of_panel(table: pd.DataFrame, panel: tuple[str, str]) -> pd.DataFrame:
     """Rows of one architecture and data set."""
     architecture, dataset = panel
     return table[(table.architecture == architecture) & (table.dataset == dataset)]
+
+
+def with_blanks(table: pd.DataFrame) -> pd.DataFrame:
+    """Claims or measurements with empty texts for missing ones, as which they come back from a file."""
+    texts = ["architecture", "dataset", "missing", "reduced"]
+    return table.assign(**{name: table[name].astype(object).fillna("") for name in texts})
 
 
 def on_target(subnetworks: pd.DataFrame) -> pd.Series:

@@ -18,15 +18,12 @@ _EXACT = 1e-6
 def target_hits(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """One row of panels per network, one column per family of pruners.
 
-    Args:
-        tables: `subnetworks`.
-
     Returns:
         The figure, and its data: |effective compression / target - 1| per pruner, criterion and target,
         median, minimum and maximum over seeds; infinite where nothing is active.
     """
     data = _tabulate(tables["subnetworks"])
-    note = f"{note_on_medians(data.seeds)} {reduced_text(tables['subnetworks'])}"
+    note = f"{note_on_medians(data)} {reduced_text(tables['subnetworks'])}"
     return draw_page(data, _draw, note), data
 
 

@@ -18,9 +18,6 @@ _NOTE = "Direct pruning of a network of 10, 8, 6 and 4 units, from input (left) 
 def toy_network(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """One panel per pruner.
 
-    Args:
-        tables: `toy_network`.
-
     Returns:
         The figure, and its data: the table, one row per line.
     """

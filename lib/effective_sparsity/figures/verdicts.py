@@ -6,26 +6,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from effective_sparsity.figures.page import Legend, draw_page, entry, log_axes, log_limits
-from effective_sparsity.figures.style import GREY
-from effective_sparsity.figures.tables import Tables, reduced_text, seeds_text
+from effective_sparsity.figures.style import FAINT, GREY
+from effective_sparsity.figures.tables import Tables, reduced_text, seeds_text, with_blanks
 
-COLORS = {"confirmed": "#0072B2", "refuted": "#D55E00", "undecided": GREY}
-_OTHER = "#BBBBBB"  # nothing to decide from
+COLORS = {"confirmed": "#0072B2", "refuted": "#D55E00", "undecided": GREY, "not enough data": FAINT}
 
-_UNITS = {
-    "factor": "Factor",
-    "points": "Percentage points",
-    "share": "Share",
-    "tau": "Kendall's tau",
-}
+_UNITS = {"factor": "Factor", "points": "Percentage points", "share": "Share", "tau": "Kendall's tau"}
 # Which way the values lie that keep a bound.
 _ARROWS = {"at least": 9, "at most": 8}  # matplotlib's CARETRIGHTBASE and CARETLEFTBASE
-
-_TEXTS = ("architecture", "dataset", "missing", "reduced")  # which may be empty
 
 _LINE = 0.125  # inches that a line of text takes
 _CHARACTERS = 58
@@ -34,14 +25,10 @@ _CHARACTERS = 58
 def verdicts(tables: Tables) -> tuple[Figure, pd.DataFrame]:
     """A forest plot for each network, with a panel for each unit of measurement.
 
-    Args:
-        tables: `measurements`.
-
     Returns:
         The figure, and its data: the rows of the table that could be measured.
     """
-    data = tables["measurements"].dropna(subset=["value"])
-    data = data.assign(**{name: data[name].astype(object).fillna("") for name in _TEXTS})
+    data = with_blanks(tables["measurements"].dropna(subset=["value"]))
     note = (
         "Values with their intervals, corrected for the parts that are decided together; hollow for "
         "secondary parts. A triangle is a bound, and points to where the claim holds. Parts that were not "
@@ -52,10 +39,7 @@ def verdicts(tables: Tables) -> tuple[Figure, pd.DataFrame]:
 
 
 def _units(data: pd.DataFrame) -> list[str]:
-    """Units that occur, known ones first."""
-    return sorted(
-        data.unit.unique(), key=lambda unit: (list(_UNITS).index(unit) if unit in _UNITS else 9, unit)
-    )
+    return [unit for unit in _UNITS if (data.unit == unit).any()]
 
 
 def _labels(data: pd.DataFrame) -> list[str]:
@@ -76,17 +60,12 @@ def _height(data: pd.DataFrame) -> float:
 def _draw(part: SubFigure, data: pd.DataFrame) -> Legend:
     units = _units(data)
     heights = [_lines(data[data.unit == unit]) + 1 for unit in units]
-    for axes, unit in zip(
-        part.subplots(len(units), height_ratios=heights, squeeze=False)[:, 0], units, strict=True
-    ):
+    cells = part.subplots(len(units), height_ratios=heights, squeeze=False)[:, 0]
+    for axes, unit in zip(cells, units, strict=True):
         _draw_unit(axes, data[data.unit == unit], unit)
     found = [verdict for verdict in COLORS if (data.verdict == verdict).any()]
-    found += sorted(set(data.verdict) - set(COLORS))
-    return [_mark(verdict) for verdict in found] + [entry("bound", linestyle="", marker=9, color="black")]
-
-
-def _mark(verdict: str) -> Line2D:
-    return entry(verdict, marker="o", color=COLORS.get(verdict, _OTHER))
+    marks = [entry(verdict, marker="o", color=COLORS[verdict]) for verdict in found]
+    return [*marks, entry("bound", linestyle="", marker=9, color="black")]
 
 
 def _draw_unit(axes: Axes, data: pd.DataFrame, unit: str) -> None:
@@ -96,11 +75,10 @@ def _draw_unit(axes: Axes, data: pd.DataFrame, unit: str) -> None:
     heights = lines.cumsum() - lines / 2
     axes.set_ylim(max(lines.sum(), 1) + 0.2, -0.2)
     axes.set_yticks(heights, labels)
-    axes.set_xlabel(_UNITS.get(unit, unit))
+    axes.set_xlabel(_UNITS[unit])
     numbers = data[["value", "low", "high", "bound"]].to_numpy(float)
     if unit == "factor":
         log_axes(axes, x=log_limits(numbers))
-        axes.axvline(1, color=_OTHER, linewidth=0.8, zorder=1)
     else:
         if unit == "share":
             axes.xaxis.set_major_formatter(PercentFormatter(1))
@@ -108,10 +86,10 @@ def _draw_unit(axes: Axes, data: pd.DataFrame, unit: str) -> None:
         low, high = min(finite.min(initial=0), 0), max(finite.max(initial=0), 0)
         margin = 0.05 * (high - low or 1)
         axes.set_xlim(low - margin, high + margin)
-        axes.axvline(0, color=_OTHER, linewidth=0.8, zorder=1)
+    axes.axvline(1 if unit == "factor" else 0, color=FAINT, linewidth=0.8, zorder=1)
     left, right = axes.get_xlim()
     for row, y in zip(data.itertuples(), heights, strict=True):
-        color = COLORS.get(row.verdict, _OTHER)
+        color = COLORS[row.verdict]
         if not np.isnan(row.low):
             axes.hlines(y, *np.clip([row.low, row.high], left, right), color=color, linewidth=1.4)
         face = color if row.role == "primary" else "white"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from effective_sparsity.claims.page import network, verdict, with_blanks
+from effective_sparsity.claims.page import network, verdict
 from effective_sparsity.errors import UserError, exit_code
 from effective_sparsity.figures.style import look, panel_title, plain_number
-from effective_sparsity.figures.tables import PANEL
+from effective_sparsity.figures.tables import PANEL, with_blanks
 from effective_sparsity.study.results import Results
 
 _POINT = [*PANEL, "pruner", "criterion", "target_compression"]

@@ -19,11 +19,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from effective_sparsity.claims.page import measured, number, part_verdict, required, with_blanks
+from effective_sparsity.claims.page import measured, number, part_verdict, required
 from effective_sparsity.claims.selection import by_seed, level_near
 from effective_sparsity.errors import UserError, exit_code
 from effective_sparsity.figures.statistics import half_width
 from effective_sparsity.figures.style import look
+from effective_sparsity.figures.tables import with_blanks
 from effective_sparsity.report.leaderboard import leads, place, ranking_costs, setting, standing, tied
 from effective_sparsity.study.results import Results
 from effective_sparsity.study.tables import read_table

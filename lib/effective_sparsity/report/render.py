@@ -16,11 +16,10 @@ from effective_sparsity.claims.page import (
     network,
     part_verdict,
     required,
-    with_blanks,
 )
 from effective_sparsity.claims.registry import CLAIMS
 from effective_sparsity.figures.registry import FIGURES
-from effective_sparsity.figures.tables import Tables, reduced_text
+from effective_sparsity.figures.tables import Tables, reduced_text, with_blanks
 from effective_sparsity.report import content
 
 _FOLDER = Path(__file__).parent
