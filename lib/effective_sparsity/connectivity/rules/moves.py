@@ -6,17 +6,10 @@ The operation itself is run on the numbers of the elements, which tells where ea
 import torch
 from torch import Tensor
 
-from effective_sparsity.connectivity.calls import Call, Draft, Value, call_by_name, leaves, on_cpu, replaced
+from effective_sparsity.connectivity.calls import Call, call_by_name, leaves, on_cpu, replaced
+from effective_sparsity.connectivity.draft import Draft, Value, numbered, varies
 from effective_sparsity.connectivity.operators import Accumulation, Concatenation, Rearrangement
-from effective_sparsity.connectivity.rules.basics import (
-    names,
-    numbered,
-    rearrange,
-    rule,
-    union,
-    unite,
-    varies,
-)
+from effective_sparsity.connectivity.rules.register import names, rule, union
 from effective_sparsity.connectivity.views import View
 from effective_sparsity.errors import UserError
 
@@ -65,7 +58,7 @@ def move(graph: Draft, call: Call) -> list[Value]:
     others = {name: given for name, given in call.tensors.items() if name not in moved}
     results = call_by_name(call.operation, on_cpu(others) | stand_ins)
     results = results if isinstance(results, (list, tuple)) else [results]
-    return [rearrange(graph, inputs, result) for result in results]
+    return [graph.rearrange(inputs, result) for result in results]
 
 
 def _views(graph: Draft, call: Call) -> list[Value]:
@@ -129,8 +122,8 @@ def _concatenate(graph: Draft, call: Call) -> Value:
 def _gated_linear_unit(graph: Draft, call: Call) -> Value:
     x, dim = call["self"], call["dim"]
     (numbers,) = numbered([x])
-    halves = [rearrange(graph, [x], half) for half in numbers.chunk(2, dim)]
-    return unite(graph, halves, call.shape)
+    halves = [graph.rearrange([x], half) for half in numbers.chunk(2, dim)]
+    return graph.unite(halves, call.shape)
 
 
 @rule("col2im")
@@ -148,7 +141,7 @@ def scatter_add(graph: Draft, call: Call) -> Value:
     return _add_up(graph, call, "src", lambda n: n.gather(call["dim"], _constant_index(call)), source)
 
 
-@rule(*names("index_add index_reduce"))
+@rule("index_add index_reduce")
 def _index_add(graph: Draft, call: Call) -> Value:
     return _add_up(graph, call, "source", lambda n: n.index_select(call["dim"], _constant_index(call)))
 
@@ -174,9 +167,9 @@ def _add_up(graph: Draft, call: Call, source: str, where, read: tuple[slice, ...
         x = call[source]
         if read and places.shape != x.shape:
             (elements,) = numbered([x])
-            x = rearrange(graph, [x], elements[read])
+            x = graph.rearrange([x], elements[read])
         terms.append(_accumulate(graph, x, call.shape, places.expand(x.shape)))
-    return unite(graph, terms, call.shape)
+    return graph.unite(terms, call.shape)
 
 
 def _accumulate(graph: Draft, x: Value, shape: tuple[int, ...], target: Tensor) -> Value:
