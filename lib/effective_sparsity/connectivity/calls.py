@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from effective_sparsity.connectivity.constants import Weight
@@ -62,6 +63,12 @@ class Call:
         """The operands that depend on the input, in order."""
         return [value for value in self.values() if value.varying]
 
+    def again(self, others: dict[str, Any], operation=None) -> list[Tensor]:
+        """Results of the operation, or of another one, on the CPU, with other arguments in place of some."""
+        kept = {name: tensor for name, tensor in self.tensors.items() if name not in others}
+        results = call_by_name(operation or self.operation, on(torch.device("cpu"), kept) | others)
+        return list(results) if isinstance(results, (list, tuple)) else [results]
+
 
 def by_name(operation, args: Sequence, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Arguments of a call by name, defaults included."""
@@ -89,9 +96,15 @@ def replaced(arguments: dict[str, Any], replacement: Callable[[Any], Any]) -> di
     }
 
 
-def on_cpu(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Arguments with their tensors on the CPU, where widths live."""
-    return replaced(arguments, lambda leaf: leaf.cpu() if isinstance(leaf, Tensor) else leaf)
+def on(device: torch.device, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments with their tensors on a device."""
+
+    def move(leaf):
+        if isinstance(leaf, Tensor):
+            return leaf if leaf.device == device else leaf.to(device)
+        return device if isinstance(leaf, torch.device) else leaf
+
+    return replaced(arguments, move)
 
 
 def call_by_name(operation, arguments: dict[str, Any]) -> Any:

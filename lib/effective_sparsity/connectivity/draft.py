@@ -52,11 +52,11 @@ def varies(operand: Any) -> bool:
     return isinstance(operand, Value) and operand.varying
 
 
-def numbered(values: Sequence[Value]) -> list[Tensor]:
-    """Tensors of the values' shapes that hold the numbers of their elements, from 1 through all values."""
-    sizes = [value.size for value in values]
+def numbered(*shapes: Shape) -> list[Tensor]:
+    """Tensors of these shapes that hold the numbers of their elements, from 1 through all of them."""
+    sizes = [prod(shape) for shape in shapes]
     numbers = torch.arange(1, sum(sizes) + 1, dtype=torch.float64)  # exact, and every operation takes it
-    return [part.view(value.shape) for part, value in zip(numbers.split(sizes), values, strict=True)]
+    return [part.view(tuple(shape)) for part, shape in zip(numbers.split(sizes), shapes, strict=True)]
 
 
 class Draft:

@@ -8,6 +8,7 @@ network's output and gives the part of them that each of those inputs contribute
 Operators are plain data (numbers, tuples and arrays), so that a graph can be stored and read without PyTorch.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -22,16 +23,16 @@ from effective_sparsity.connectivity.windows import Window
 Shape = tuple[int, ...]
 
 
-class Operator:
+class Operator(ABC):
     """One operation of the network, on activations alone."""
 
+    @abstractmethod
     def forward(self, semiring: Semiring, *inputs: np.ndarray) -> np.ndarray:
         """Width of the result."""
-        raise NotImplementedError
 
+    @abstractmethod
     def backward(self, semiring: Semiring, outgoing: np.ndarray) -> Sequence[np.ndarray]:
         """Widths from each input to the network's output."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

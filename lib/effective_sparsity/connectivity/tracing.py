@@ -23,7 +23,7 @@ from torch.func import functional_call, functionalize
 from torch.utils._pytree import tree_leaves, tree_map
 
 from effective_sparsity.connectivity import models, rules
-from effective_sparsity.connectivity.calls import Call, by_name, call_by_name, leaves, replaced
+from effective_sparsity.connectivity.calls import Call, by_name, call_by_name, leaves, on, replaced
 from effective_sparsity.connectivity.constants import Weight, whole
 from effective_sparsity.connectivity.draft import Draft, Value, numbered
 from effective_sparsity.connectivity.graph import Graph
@@ -243,7 +243,7 @@ class _Recorder:
         if not inputs:
             return view.value
         memory = written.untyped_storage().nbytes() // written.element_size()
-        numbers = iter(numbered(inputs))
+        numbers = iter(numbered(*(part.shape for part in inputs)))
         elements = torch.zeros(memory, dtype=torch.float64)
         for tensor, part in parts:
             area = elements.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
@@ -258,19 +258,10 @@ def _execute(call: Call) -> Any:
     if not without_values or (call.activations() and is_constant(call)):
         return call_by_name(call.operation, _with_values(call.tensors))
     try:
-        return call_by_name(call.operation, _on(call.tensors, torch.device("meta")))
+        return call_by_name(call.operation, on(torch.device("meta"), call.tensors))
     except RuntimeError:  # it cannot be run without values, or not at all
         result = call_by_name(call.operation, _with_values(call.tensors))
         return tree_map(lambda leaf: leaf.to("meta") if isinstance(leaf, Tensor) else leaf, result)
-
-
-def _on(arguments: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    def move(leaf):
-        if isinstance(leaf, Tensor):
-            return leaf if leaf.device == device else leaf.to(device)
-        return device if isinstance(leaf, torch.device) else leaf
-
-    return replaced(arguments, move)
 
 
 def _with_values(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -279,7 +270,7 @@ def _with_values(arguments: dict[str, Any]) -> dict[str, Any]:
     def fill(leaf):
         return torch.zeros_like(leaf, device="cpu") if isinstance(leaf, Tensor) and leaf.is_meta else leaf
 
-    return _on(replaced(arguments, fill), torch.device("cpu"))
+    return on(torch.device("cpu"), replaced(arguments, fill))
 
 
 def _swap(arguments: dict[str, Any], attribute: str) -> dict[str, Any]:

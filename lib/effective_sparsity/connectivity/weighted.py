@@ -5,6 +5,7 @@ weight that is used at many positions takes the maximum over them. Forward and b
 of paths (`semiring.COUNTS`).
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import prod
 
@@ -16,31 +17,31 @@ from effective_sparsity.connectivity.semiring import Semiring
 from effective_sparsity.connectivity.windows import Window
 
 
-class Weighted:
+class Weighted(ABC):
     """An operation on one activation and one weight: a sibling of `operators.Operator`."""
 
+    @abstractmethod
     def forward(self, semiring: Semiring, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Width of the result."""
-        raise NotImplementedError
 
+    @abstractmethod
     def backward(self, semiring: Semiring, outgoing: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Width from the activation to the network's output."""
-        raise NotImplementedError
 
+    @abstractmethod
     def through(self, order: Order, x: np.ndarray, outgoing: np.ndarray) -> np.ndarray:
         """Widest path that each weight would carry if it were never pruned; the shape of the weight."""
-        raise NotImplementedError
 
+    @abstractmethod
     def uses(self, shape: tuple[int, ...]) -> int:
         """How often each weight is used on an activation of this shape."""
-        raise NotImplementedError
 
+    @abstractmethod
     def live(self, mask: np.ndarray) -> tuple[int, int]:
         """How many units of the activation and of the result a mask of the weight connects to the other side.
 
         Units are features or channels, whatever their positions.
         """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def _choose(graph: Draft, x: Value, indices: dict[int, Any], values: Any, shape:
     positions: list[Any] = [slice(None)] * len(x.shape)
     for dim, index in indices.items():
         positions[dim] = torch.zeros(index.shape, dtype=torch.long) if dim in chosen else values[dim].cpu()
-    (numbers,) = numbered([widest])
+    (numbers,) = numbered(widest.shape)
     terms = [graph.rearrange([widest], numbers[tuple(positions)])]
     terms += [_beside(graph, indices[dim], indices, x) for dim in chosen]
     return graph.unite(terms, shape)
@@ -87,7 +87,7 @@ def _gather(graph: Draft, call: Call) -> Value | list[Value]:
         graph.entangle(call.values(), call.name)
         return graph.unite([index], call.shape)
     widest = graph.reduce(x, [dim])
-    (numbers,) = numbered([widest])
+    (numbers,) = numbered(widest.shape)
     read = tuple(slice(1 if i == dim % len(x.shape) else n) for i, n in enumerate(call.shape))
     return graph.unite([graph.rearrange([widest], numbers[read]), index], call.shape)
 

@@ -6,7 +6,7 @@ The operation itself is run on the numbers of the elements, which tells where ea
 import torch
 from torch import Tensor
 
-from effective_sparsity.connectivity.calls import Call, call_by_name, leaves, on_cpu, replaced
+from effective_sparsity.connectivity.calls import Call, leaves, replaced
 from effective_sparsity.connectivity.draft import Draft, Value, numbered, varies
 from effective_sparsity.connectivity.operators import Accumulation, Concatenation, Rearrangement
 from effective_sparsity.connectivity.rules.register import names, rule, union
@@ -45,7 +45,7 @@ _OPERANDS = {name: operands for operands, names in MOVES.items() for name in nam
 def move(graph: Draft, call: Call) -> list[Value]:
     """One rearrangement per result."""
     if call.get("accumulate"):
-        return [_add_up(graph, call, "values", lambda numbers: numbers[_indices(call)])]
+        return [_add_up(graph, call, call["values"], numbered(call.shape)[0][_indices(call)])]
     moved = {name: call[name] for name in _OPERANDS[call.name.removesuffix("_copy")] if name in call}
     inputs = [leaf for leaf in dict.fromkeys(leaves(moved)) if varies(leaf)]
     if set(inputs) != set(call.activations()):
@@ -53,20 +53,16 @@ def move(graph: Draft, call: Call) -> list[Value]:
 
     if call.name.removesuffix("_copy") in _VIEWS:
         return _views(graph, call)
-    numbers = dict(zip(inputs, numbered(inputs), strict=True))
+    numbers = dict(zip(inputs, numbered(*(x.shape for x in inputs)), strict=True))
     stand_ins = replaced(moved, lambda leaf: numbers[leaf] if varies(leaf) else _constant(leaf))
-    others = {name: given for name, given in call.tensors.items() if name not in moved}
-    results = call_by_name(call.operation, on_cpu(others) | stand_ins)
-    results = results if isinstance(results, (list, tuple)) else [results]
-    return [graph.rearrange(inputs, result) for result in results]
+    return [graph.rearrange(inputs, result) for result in call.again(stand_ins)]
 
 
 def _views(graph: Draft, call: Call) -> list[Value]:
     x = call["self"]
     whole = torch.empty(x.shape, device="meta")
-    results = call_by_name(_view_of(call.operation), call.tensors | {"self": whole})
     values = []
-    for part in results if isinstance(results, (list, tuple)) else [results]:
+    for part in call.again({"self": whole}, _view_of(call.operation)):
         unmoved = part.numel() == x.size and part.is_contiguous()
         view = None if unmoved else View.of(part)
         values.append(graph.emit(Rearrangement((x.shape,), tuple(part.shape), view=view), [x], part.shape))
@@ -121,7 +117,7 @@ def _concatenate(graph: Draft, call: Call) -> Value:
 @rule("glu")
 def _gated_linear_unit(graph: Draft, call: Call) -> Value:
     x, dim = call["self"], call["dim"]
-    (numbers,) = numbered([x])
+    (numbers,) = numbered(x.shape)
     halves = [graph.rearrange([x], half) for half in numbers.chunk(2, dim)]
     return graph.unite(halves, call.shape)
 
@@ -129,7 +125,7 @@ def _gated_linear_unit(graph: Draft, call: Call) -> Value:
 @rule("col2im")
 def _fold(graph: Draft, call: Call) -> Value:
     settings = (call[name] for name in ("kernel_size", "dilation", "padding", "stride"))
-    (numbers,) = numbered([Value(call.shape, varying=True)])
+    (numbers,) = numbered(call.shape)
     images = numbers if numbers.ndim == 4 else numbers[None]
     target = torch.ops.aten.im2col(images, *settings).reshape(call["self"].shape)
     return _accumulate(graph, call["self"], call.shape, target)
@@ -137,13 +133,17 @@ def _fold(graph: Draft, call: Call) -> Value:
 
 def scatter_add(graph: Draft, call: Call) -> Value:
     """Adds up elements at places that do not depend on the input."""
-    source = tuple(map(slice, call.tensors["index"].shape))  # more of the source than indices is not read
-    return _add_up(graph, call, "src", lambda n: n.gather(call["dim"], _constant_index(call)), source)
+    source, index = call["src"], _constant_index(call)
+    if varies(source) and source.shape != tuple(index.shape):  # more of the source than indices is not read
+        (elements,) = numbered(source.shape)
+        source = graph.rearrange([source], elements[tuple(map(slice, index.shape))])
+    return _add_up(graph, call, source, numbered(call.shape)[0].gather(call["dim"], index))
 
 
 @rule("index_add index_reduce")
 def _index_add(graph: Draft, call: Call) -> Value:
-    return _add_up(graph, call, "source", lambda n: n.index_select(call["dim"], _constant_index(call)))
+    places = numbered(call.shape)[0].index_select(call["dim"], _constant_index(call))
+    return _add_up(graph, call, call["source"], places)
 
 
 def _constant_index(call: Call) -> Tensor:
@@ -158,17 +158,11 @@ def _indices(call: Call) -> tuple:
     return tuple(slice(None) if index is None else index.cpu() for index in call.tensors["indices"])
 
 
-def _add_up(graph: Draft, call: Call, source: str, where, read: tuple[slice, ...] = ()) -> Value:
-    """Elements of the source are added to those of the operand at places that do not depend on the input."""
-    (numbers,) = numbered([Value(call.shape, varying=True)])
-    places = where(numbers)
+def _add_up(graph: Draft, call: Call, source, places: Tensor) -> Value:
+    """Elements of the source are added to those of the operand, at the numbers of these."""
     terms = [call["self"]] if varies(call["self"]) else []
-    if varies(call[source]):
-        x = call[source]
-        if read and places.shape != x.shape:
-            (elements,) = numbered([x])
-            x = graph.rearrange([x], elements[read])
-        terms.append(_accumulate(graph, x, call.shape, places.expand(x.shape)))
+    if varies(source):
+        terms.append(_accumulate(graph, source, call.shape, places.expand(source.shape)))
     return graph.unite(terms, call.shape)
 
 

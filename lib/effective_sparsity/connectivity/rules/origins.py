@@ -1,9 +1,8 @@
 """What stays known of tensors that do not depend on the input: which parameter their elements come from."""
 
 import torch
-from torch import Tensor
 
-from effective_sparsity.connectivity.calls import Call, call_by_name, on_cpu
+from effective_sparsity.connectivity.calls import Call
 from effective_sparsity.connectivity.constants import Entangled, Origin, moved, parameters_in
 from effective_sparsity.connectivity.graph import Operand
 from effective_sparsity.connectivity.rules.elementwise import CONTENT_FREE, TRANSPARENT
@@ -22,13 +21,7 @@ def origin(call: Call, index: int) -> Origin:
     elif call.name.removesuffix("_copy") in MOVES[("self",)] and len(sources) == 1:
         source = sources[0].origin
         if isinstance(source, Operand):
-            return moved(source, lambda tensor: _repeated(call, index, tensor))
+            return moved(source, lambda tensor: call.again({"self": tensor})[index])
     before = [value.origin for value in sources if isinstance(value.origin, Entangled)]
     parameters = frozenset().union(*(parameters_in(value.origin) for value in sources))
     return Entangled(parameters, before[0].operation if before else call.name)
-
-
-def _repeated(call: Call, index: int, tensor: Tensor) -> Tensor:
-    """The result of the call for another tensor in the place of the one that it moves."""
-    results = call_by_name(call.operation, on_cpu(call.tensors | {"self": None}) | {"self": tensor})
-    return results[index] if isinstance(results, (list, tuple)) else results

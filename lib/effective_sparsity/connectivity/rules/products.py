@@ -163,7 +163,7 @@ def _for_all_heads(graph: Draft, x: Value, heads: tuple[int, ...]) -> Value:
     """Grouped-query attention: each head of keys and values serves several heads of queries in a row."""
     if not heads or x.shape[-3] in (1, heads[-1]):
         return x
-    (numbers,) = numbered([x])
+    (numbers,) = numbered(x.shape)
     return graph.rearrange([x], numbers.repeat_interleave(heads[-1] // x.shape[-3], -3))
 
 

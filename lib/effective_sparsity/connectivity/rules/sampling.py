@@ -1,11 +1,12 @@
 """Pools and resizing: results from windows of positions."""
 
 from math import prod
+from typing import Any
 
 import numpy as np
 import torch
 
-from effective_sparsity.connectivity.calls import Call, call_by_name
+from effective_sparsity.connectivity.calls import Call
 from effective_sparsity.connectivity.draft import Draft, Value, numbered, varies
 from effective_sparsity.connectivity.operators import Pooling
 from effective_sparsity.connectivity.rules.register import rule
@@ -53,20 +54,22 @@ def _resize(graph: Draft, call: Call) -> Value:
     """Interpolation is a linear map along each dimension; it is run on unit vectors to see which."""
     name = "self" if "self" in call else "input"
     x = call[name]
-    spatial = len(x.shape) - 2
-    for i in range(spatial):
-        n = x.shape[2 + i]
+    positions = len(x.shape) - 2
+
+    def sizes(dim: int, along: float, across: float) -> list:
+        return [along if i == dim else across for i in range(positions)]
+
+    for dim in range(positions):
+        n, n_results = x.shape[2 + dim], call.shape[2 + dim]
         # Two positions in the other dimensions: of one alone PyTorch takes another path, with a fault.
-        units = torch.eye(n, dtype=torch.float64).reshape(1, n, *(n if i == j else 1 for j in range(spatial)))
-        units = units.expand(1, n, *(n if i == j else 2 for j in range(spatial))).contiguous()
-        arguments = call.tensors | {name: units}
-        if call.tensors.get("output_size") is not None:
-            arguments["output_size"] = [call.shape[2 + j] if i == j else 2 for j in range(spatial)]
-        if call.tensors.get("scale_factors") is not None:
-            arguments["scale_factors"] = [call["scale_factors"][j] if i == j else 1.0 for j in range(spatial)]
-        weights = call_by_name(call.operation, arguments).movedim(2 + i, 2)
-        weights = weights.reshape(n, call.shape[2 + i], -1)[:, :, 0]
-        x = graph.link(x, 2 + i, (weights != 0).T.numpy())
+        units = torch.eye(n, dtype=torch.float64).reshape(1, n, *sizes(dim, n, 1))
+        others: dict[str, Any] = {name: units.expand(1, n, *sizes(dim, n, 2)).contiguous()}
+        if call.get("output_size") is not None:
+            others["output_size"] = sizes(dim, n_results, 2)
+        if call.get("scale_factors") is not None:
+            others["scale_factors"] = sizes(dim, call["scale_factors"][dim], 1.0)
+        weights = call.again(others)[0].movedim(2 + dim, 2).reshape(n, n_results, -1)[:, :, 0]
+        x = graph.link(x, 2 + dim, (weights != 0).T.numpy())
     return x
 
 
@@ -83,10 +86,10 @@ def _sample(graph: Draft, call: Call) -> Value:
     n = prod(x.shape[2:])
     units = torch.eye(n, dtype=torch.float64).reshape(1, n, *x.shape[2:])
     grids = call.tensors["grid"].cpu().double().split(1)
-    sampled = [call_by_name(call.operation, call.tensors | {"input": units, "grid": grid}) for grid in grids]
+    sampled = [call.again({"input": units, "grid": grid})[0] for grid in grids]
     linked = torch.cat(sampled).reshape(len(grids), n, -1).mT != 0
     counts, places = linked.sum(2), linked.byte().argsort(2, descending=True)
-    flat = numbered([x])[0].reshape(*x.shape[:2], n)
+    flat = numbered(x.shape)[0].reshape(*x.shape[:2], n)
     terms = []
     for i in range(max(1, int(counts.max()))):
         place = places[:, None, :, i].expand(-1, x.shape[1], -1)
