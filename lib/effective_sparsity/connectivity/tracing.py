@@ -24,7 +24,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from effective_sparsity.connectivity import models, rules
 from effective_sparsity.connectivity.calls import Call, by_name, call_by_name, leaves, on, replaced
-from effective_sparsity.connectivity.constants import Weight, whole
+from effective_sparsity.connectivity.constants import Entangled, Weight, parameters_in, whole
 from effective_sparsity.connectivity.draft import Draft, Value, numbered
 from effective_sparsity.connectivity.graph import Graph
 from effective_sparsity.connectivity.inputs import Arguments, arguments_of, tensors_of
@@ -241,7 +241,8 @@ class _Recorder:
         parts = [(view.tensor, view.value), (written, value)]
         inputs = [part for _, part in parts if part.varying]
         if not inputs:
-            return view.value
+            parameters = parameters_in(view.value.origin) | parameters_in(value.origin)
+            return Value(view.shape, False, Entangled(parameters, "copy") if parameters else None)
         memory = written.untyped_storage().nbytes() // written.element_size()
         numbers = iter(numbered(*(part.shape for part in inputs)))
         elements = torch.zeros(memory, dtype=torch.float64)
@@ -289,8 +290,6 @@ def _whereabouts() -> str:
             if not line and frame.f_globals.get("__name__", "").partition(".")[0] != "torch":
                 line = f" ({frame.f_code.co_filename}, line {frame.f_lineno})"
         frame = frame.f_back
-    if not modules:
-        return "outside of any module"
     names = {id(module): name for name, module in modules[-1].named_modules()}
     path = names.get(id(modules[0])) or "the model itself"
     return f"in {path} ({type(modules[0]).__name__}){line}"

@@ -45,8 +45,6 @@ def _transparent(graph: Draft, call: Call) -> Value:
     var_mean"""
 )
 def _reduce(graph: Draft, call: Call) -> list[Value]:
-    if len(call.activations()) > 1:  # the maximum or minimum of two
-        return [union(graph, call)]
     x = call["self"]
     dims = call.get("dim")
     dims = [dims] if isinstance(dims, int) else dims or range(len(x.shape))

@@ -16,17 +16,15 @@ from effective_sparsity.errors import UserError
 # Operations by the arguments whose elements they move or fill in; the others are indices or sizes.
 MOVES = {
     ("self",): names(
-        """_unsafe_index _unsafe_view channel_shuffle diagonal expand flip gather im2col index
-        index_select movedim narrow native_channel_shuffle permute pixel_shuffle pixel_unshuffle
-        reflection_pad1d reflection_pad2d reflection_pad3d repeat replication_pad1d
-        replication_pad2d replication_pad3d reshape roll select slice split split_with_sizes squeeze
-        t take transpose tril triu unbind unfold unsafe_split unsafe_split_with_sizes unsqueeze view"""
+        """_unsafe_index _unsafe_view _upsample_nearest_exact1d _upsample_nearest_exact2d
+        _upsample_nearest_exact3d channel_shuffle diagonal expand flip gather im2col index index_select
+        movedim narrow native_channel_shuffle permute pixel_shuffle pixel_unshuffle reflection_pad1d
+        reflection_pad2d reflection_pad3d repeat replication_pad1d replication_pad2d replication_pad3d
+        reshape roll select slice split split_with_sizes squeeze t take transpose tril triu unbind unfold
+        unsafe_split unsafe_split_with_sizes unsqueeze upsample_nearest1d upsample_nearest2d
+        upsample_nearest3d view"""
     ),
     ("self", "value"): names("constant_pad_nd index_fill masked_fill"),
-    ("self", "input"): names(
-        """_upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d
-        upsample_nearest1d upsample_nearest2d upsample_nearest3d"""
-    ),
     ("self", "other"): names("where"),
     ("self", "source"): names("index_copy masked_scatter"),
     ("self", "src", "value"): names("copy diagonal_scatter scatter select_scatter slice_scatter"),
@@ -45,7 +43,8 @@ _OPERANDS = {name: operands for operands, names in MOVES.items() for name in nam
 def move(graph: Draft, call: Call) -> list[Value]:
     """One rearrangement per result."""
     if call.get("accumulate"):
-        return [_add_up(graph, call, call["values"], numbered(call.shape)[0][_indices(call)])]
+        indices = [slice(None) if index is None else index.cpu() for index in call.tensors["indices"]]
+        return [_add_up(graph, call, call["values"], numbered(call.shape)[0][tuple(indices)])]
     moved = {name: call[name] for name in _OPERANDS[call.name.removesuffix("_copy")] if name in call}
     inputs = [leaf for leaf in dict.fromkeys(leaves(moved)) if varies(leaf)]
     if set(inputs) != set(call.activations()):
@@ -79,10 +78,8 @@ def _view_of(operation):
     return getattr(packet, overload)
 
 
-def _constant(leaf) -> Tensor | int | None:
+def _constant(leaf) -> Tensor | int:
     """Zeros, the number of constants, in the place of one."""
-    if leaf is None:
-        return None
     return torch.zeros(leaf.shape, dtype=torch.float64) if isinstance(leaf, (Value, Tensor)) else 0
 
 
@@ -150,12 +147,6 @@ def _constant_index(call: Call) -> Tensor:
     if varies(call["index"]):
         raise UserError("its indices depend on the input")
     return call.tensors["index"].cpu()
-
-
-def _indices(call: Call) -> tuple:
-    if any(map(varies, call["indices"])):
-        raise UserError("its indices depend on the input")
-    return tuple(slice(None) if index is None else index.cpu() for index in call.tensors["indices"])
 
 
 def _add_up(graph: Draft, call: Call, source, places: Tensor) -> Value:

@@ -31,7 +31,6 @@ _FACTORS = {
     "addmv": ("mat", "vec", None, 1),
     "dot": ("self", "tensor", 0, 1),
     "vdot": ("self", "other", 0, 1),
-    "ger": ("self", "vec2", 1, 0),
     "addr": ("vec1", "vec2", 1, 0),
 }
 _ADDING = names("addmm _addmm_activation baddbmm addmv addr")

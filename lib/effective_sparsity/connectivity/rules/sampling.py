@@ -1,7 +1,6 @@
 """Pools and resizing: results from windows of positions."""
 
 from math import prod
-from typing import Any
 
 import numpy as np
 import torch
@@ -52,23 +51,19 @@ def _spatial(call: Call) -> int:
 )
 def _resize(graph: Draft, call: Call) -> Value:
     """Interpolation is a linear map along each dimension; it is run on unit vectors to see which."""
-    name = "self" if "self" in call else "input"
-    x = call[name]
+    x = call["self"]
     positions = len(x.shape) - 2
 
-    def sizes(dim: int, along: float, across: float) -> list:
+    def sizes(dim: int, along: int, across: int) -> list[int]:
         return [along if i == dim else across for i in range(positions)]
 
     for dim in range(positions):
         n, n_results = x.shape[2 + dim], call.shape[2 + dim]
         # Two positions in the other dimensions: of one alone PyTorch takes another path, with a fault.
         units = torch.eye(n, dtype=torch.float64).reshape(1, n, *sizes(dim, n, 1))
-        others: dict[str, Any] = {name: units.expand(1, n, *sizes(dim, n, 2)).contiguous()}
-        if call.get("output_size") is not None:
-            others["output_size"] = sizes(dim, n_results, 2)
-        if call.get("scale_factors") is not None:
-            others["scale_factors"] = sizes(dim, call["scale_factors"][dim], 1.0)
-        weights = call.again(others)[0].movedim(2 + dim, 2).reshape(n, n_results, -1)[:, :, 0]
+        units = units.expand(1, n, *sizes(dim, n, 2)).contiguous()
+        (resized,) = call.again({"self": units, "output_size": sizes(dim, n_results, 2)})
+        weights = resized.movedim(2 + dim, 2).reshape(n, n_results, -1)[:, :, 0]
         x = graph.link(x, 2 + dim, (weights != 0).T.numpy())
     return x
 
