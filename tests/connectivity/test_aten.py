@@ -85,6 +85,7 @@ CASES = {
     "repeat_interleave": (lambda x: x.repeat_interleave(2, 1), ROWS),
     "expand": (lambda x: x[:, :1].expand(1, 4, 3), ROWS),
     "index": (lambda x: x[:, [1, 1, 0]][:, :, torch.tensor([2, 0])], ROWS),
+    "index_select": (lambda x: x.index_select(2, torch.tensor([2, 0])), ROWS),
     "gather": (lambda x: x.gather(2, torch.tensor([[[0, 0], [2, 1]]])), ROWS),
     "masked_fill": (lambda x: x.masked_fill(torch.tensor([True, False, True]), -5.0), ROWS),
     "where by a constant": (where_mask, ROWS),

@@ -105,6 +105,11 @@ def test_a_product_without_a_weight_that_can_be_pruned_has_none():
     assert list(only.shapes) == ["layer.weight"]
 
 
+def test_a_part_of_a_weight_without_elements_is_not_pruned():
+    connectivity = es.Connectivity(Times(lambda x, w: torch.cat([x, x @ w[:, 2:].flip(0)], 2), 3, 2), (2, 3))
+    assert list(connectivity.shapes) == ["layer.weight"]
+
+
 @pytest.mark.parametrize(("parameter", "message"), [(True, None), (False, "mask is on the meta device")])
 def test_a_mask_of_attention_on_the_meta_device(parameter, message):
     class Attention(nn.Module):

@@ -102,17 +102,11 @@ def _layer(model: nn.Module, parameter: str) -> nn.Module:
 def plain(tensor: Tensor) -> Tensor:
     """A parameter or buffer on the CPU (or without values), dense and not quantised."""
     tensor = tensor.detach()
-    if type(tensor) is not Tensor and hasattr(type(tensor), "dequantize") and not _is_ordinary(tensor):
-        tensor = tensor.dequantize()  # tensors of torchao
-    if tensor.is_quantized:
+    if tensor.is_quantized or type(tensor) not in (Tensor, nn.Parameter, nn.Buffer):  # those of torchao
         tensor = tensor.dequantize()
     if tensor.layout != torch.strided:
         tensor = tensor.to_dense()
     return tensor if tensor.is_meta else tensor.cpu()
-
-
-def _is_ordinary(tensor: Tensor) -> bool:
-    return type(tensor) in (Tensor, nn.Parameter, nn.Buffer)
 
 
 @contextlib.contextmanager

@@ -62,8 +62,8 @@ def sparsity_report(
         parameters, bytes, compact_parameters, compact_flops and compact_bytes count what the layer has, and
         what `effective_sparsity.compact` leaves of it (NaN if the model cannot be compacted). In the total
         they count the whole model, and bytes its buffers too. ``attrs["notes"]`` of the table lists, in
-        sentences, weights that the input never meets and operations that were assumed to conduct all, and for
-        a collapsed network the layers that were emptied.
+        sentences, weights that the input never meets, and for a collapsed network the layers that were
+        emptied.
 
     Raises:
         UserError: as for `effective_sparsity.effective_masks`.
@@ -183,8 +183,6 @@ def _notes(connectivity: Connectivity, rows: list[dict]) -> list[str]:
     if connectivity.unreached:
         names = ", ".join(connectivity.unreached)
         notes.append(f"not counted, because the input never meets them: {names}")
-    if connectivity.assumed:
-        notes.append(f"assumed to join all inputs to all results: {', '.join(connectivity.assumed)}")
     if not any(row["n_active"] for row in rows):
         emptied = [row["layer"] for row in rows if not row["n_kept"]]
         cause = (
