@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
+from torchvision.ops import roi_align
 
 import effective_sparsity as es
 from effective_sparsity.errors import UserError
@@ -84,6 +85,7 @@ CASES = {
     "repeat_interleave": (lambda x: x.repeat_interleave(2, 1), ROWS),
     "expand": (lambda x: x[:, :1].expand(1, 4, 3), ROWS),
     "index": (lambda x: x[:, [1, 1, 0]][:, :, torch.tensor([2, 0])], ROWS),
+    "index_select": (lambda x: x.index_select(2, torch.tensor([2, 0])), ROWS),
     "gather": (lambda x: x.gather(2, torch.tensor([[[0, 0], [2, 1]]])), ROWS),
     "masked_fill": (lambda x: x.masked_fill(torch.tensor([True, False, True]), -5.0), ROWS),
     "where by a constant": (where_mask, ROWS),
@@ -197,6 +199,17 @@ CASES = {
     "real fourier transform": (lambda x: torch.fft.irfft(torch.fft.rfft(x) * (1 + 2j), n=5), (2, 5)),
     "matrix by letters": (lambda x: torch.einsum("bij,bik,bjl->bkl", x, x, 1 + x.mT), ROWS),
     "diagonal by letters": (lambda x: torch.einsum("bii->bi", x @ (1 + x).mT), ROWS),
+    "overlapping windows": (lambda x: x.unfold(2, 2, 1), MAPS),
+    "running sum of a number": (lambda x: x.sum().cumsum(0), ROWS),
+    "index_add of constants": (lambda x: x.index_add(2, torch.tensor([0]), ones(x[:, :, :1])), ROWS),
+    "add along an index": (
+        lambda x: torch.ops.aten.index_put(x, [None, torch.tensor([0, 0])], x.flip(1), accumulate=True),
+        ROWS,
+    ),
+    "sum of a matrix and constant products": (
+        lambda x: torch.addmm(x[0], ones(x[0, :, :2]), ones(x[0])),
+        ROWS,
+    ),
     "empty slice": (lambda x: torch.cat([x[:, :, :0], x, x[:, 2:].reshape(1, 2, 0)], 2), ROWS),
     "fill with an element": (lambda x: torch.zeros_like(x).fill_(x[0, 0, 0]) + x[:, :, :1], ROWS),
     "einsum": (lambda x: torch.einsum("bij,bkj->bik", x, 1 + x), ROWS),
@@ -240,6 +253,71 @@ def test_paths_follow_the_jacobian(name):
             lambda x: F.grid_sample(x[:, :1], x[:, :1].reshape(1, 5, 2, 2), align_corners=False),
             lambda x: x[:, :1].sum() + x[:, :1].reshape(1, 1, 5, 2, 2).sum(-1),
             MAPS,
+        ),
+        (
+            lambda x: x.index_select(2, x[0, 0].long()),
+            lambda x: x.sum(2, keepdim=True) + x[0, 0],
+            ROWS,
+        ),
+        (
+            lambda x: torch.rand(5, 2).index_select(0, x[0, 0].long()),
+            lambda x: x[0, 0][:, None].expand(3, 2),
+            ROWS,
+        ),
+        (lambda x: torch.rand(5, 2)[x.long()], lambda x: x[..., None].expand(1, 2, 3, 2), ROWS),
+        (lambda x: F.embedding(x[0, 0].long(), x[0]), lambda x: x[0].sum(0) + x[0, 0][:, None], ROWS),
+        (
+            lambda x: torch.rand(5, 4, 5)[x[0, 0].long(), :, x[0, 1].long()],
+            lambda x: x[0].sum(0)[:, None].expand(3, 4),
+            ROWS,
+        ),
+        (lambda x: torch.rand(1, 2, 3).gather(2, x.long()), lambda x: x, ROWS),
+        (
+            lambda x: torch.zeros(1, 2, 4).scatter(2, x.long(), 1.0),
+            lambda x: x.sum(2, keepdim=True).expand(1, 2, 4),
+            ROWS,
+        ),
+        (
+            lambda x: torch.zeros(1, 2, 4).scatter(1, x[:, :1].long(), 2 * x[:, :1]),
+            lambda x: x[:, :1].sum().expand(1, 2, 4),
+            ROWS,
+        ),
+        (
+            lambda x: torch.zeros(4, 3).index_put((x[0, 0].long(),), torch.ones(3, 3)),
+            lambda x: x[0, 0].sum().expand(4, 3),
+            ROWS,
+        ),
+        (
+            lambda x: torch.zeros(4, 3).index_put((x[0, 0].long(),), 2 * x[0, 1:].expand(3, 3)),
+            lambda x: x[0, 0].sum() + x[0, 1].expand(4, 3),
+            ROWS,
+        ),
+        (lambda x: (2 * x).index_put((x > 1,), torch.tensor(0.0)), lambda x: x, ROWS),
+        (
+            lambda x: torch.zeros_like(x).index_put((x.flip(2) > 1,), x[0, 0, 0]),
+            lambda x: x.flip(2) + x[0, 0, 0],
+            ROWS,
+        ),
+        (
+            lambda x: torch.zeros_like(x).scatter_add(2, INDEX, x),
+            lambda x: torch.zeros_like(x).scatter_add(2, INDEX, x[:, :, :2]),
+            ROWS,
+        ),
+        (lambda x: torch.histc(x, 4), lambda x: x.sum().expand(4), ROWS),
+        (
+            lambda x: torch.bincount(x.flatten().long(), minlength=4) * 1.0,
+            lambda x: x.sum().expand(4),
+            ROWS,
+        ),
+        (
+            lambda x: roi_align(x, torch.tensor([[0.0, 0, 0, 2, 2]] * 3), 2),
+            lambda x: x.sum((2, 3))[..., None, None].expand(3, 2, 2, 2),
+            MAPS,
+        ),
+        (
+            lambda x: roi_align(torch.ones(1, 2, 4, 4), x[0, 0], 2),
+            lambda x: x[0, 0].sum(1)[:, None, None, None].expand(2, 2, 2, 2),
+            (1, 2, 5),
         ),
         (lambda x: F.embedding(x.long(), torch.rand(5, 2)), lambda x: x[..., None].expand(1, 2, 3, 2), ROWS),
         (lambda x: x.masked_fill(x > 1, 0.0), lambda x: x, ROWS),
@@ -315,7 +393,25 @@ def test_unknown_operation_is_named_with_its_place():
             lambda x: torch.native_batch_norm(x, None, None, None, None, True, 0.1, 1e-5)[1],
             "a further result",
         ),
+        (
+            lambda x: torch.native_batch_norm(x, None, None, None, None, True, 0.1, 1e-5)[1] + 1,
+            "a further result",
+        ),
         (lambda x: torch.ops.aten._cdist_forward(x, x, 2.0, None), "not understood"),
+        (lambda x: F.layer_norm(x, (2,), x[0]), "its scale, shift or statistics depend on the input"),
+        (lambda x: x.index_fill(1, x[0].long(), 1.0), "its indices or its mask depend on the input"),
+        (lambda x: x.index_add(1, x[0].long(), x), "its indices depend on the input"),
+        (lambda x: torch.ones(3, 4).index_select(1, x[0].long()), "a dimension that is not the first"),
+        (
+            lambda x: torch.ops.aten.index_put(torch.zeros(2, 4), [None, x[0].long()], torch.ones(2, 2)),
+            "behind dimensions that it leaves out",
+        ),
+        (lambda x: x.as_strided((2, 1), (1, 1)), "strides into memory are not understood"),
+        (lambda x: torch.addbmm(x, x[None].mT, x[None]), "use torch.bmm and a sum"),
+        (
+            lambda x: torch._grouped_mm(x[:, :1].expand(2, 8, 8).bfloat16(), torch.ones(2, 8, 8).bfloat16()),
+            "a stack of experts",
+        ),
     ],
 )
 def test_use_that_is_not_understood_is_an_error(operation, message):

@@ -388,3 +388,64 @@ def test_recurrent_layers_agree_with_gradients(kind, options):
 
 def _jacobian(model, x):
     return torch.autograd.functional.jacobian(model, x)
+
+
+def test_arrays_and_named_tuples_are_inputs_and_may_be_fixed():
+    class Named3(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2, 2)
+
+        def forward(self, pair, scale, nothing=()):
+            return self.layer(pair.first * scale) + pair.second
+
+    pair = Named(torch.zeros(1, 2), torch.zeros(1, 2))
+    inputs = {"pair": pair, "scale": np.ones(1, np.float32), "nothing": ()}
+    connectivity = es.Connectivity(Named3(), inputs, fixed=["scale"])
+    assert connectivity.input_shapes == {"pair.0": (1, 2), "pair.1": (1, 2)}
+    assert es.Connectivity(nn.Linear(2, 2), np.zeros((1, 2), np.float32)).input_shapes == {"0": (1, 2)}
+    with pytest.raises(UserError, match="fixed names 'mask', which is none of the inputs pair, scale, not"):
+        es.Connectivity(Named3(), inputs, fixed=["mask"])
+    with pytest.raises(
+        UserError, match=r"run on inputs pair\.0 of shape \(1, 2\), pair\.1 of shape \(1, 2\)"
+    ):
+        es.Connectivity(nn.Linear(2, 2), inputs)
+
+
+def test_a_sequence_of_live_arrays_has_one_for_each_input():
+    with pytest.raises(UserError, match="live_inputs holds 1 arrays for 0, 1; give one for each"):
+        es.effective_masks(Two(), inputs=(LEFT, RIGHT), live_inputs=[np.ones(2, bool)])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_quantised_activations_conduct_and_unknown_quantised_layers_are_named():
+    quantized = torch.ao.nn.quantized
+
+    class Added(nn.Sequential):
+        def __init__(self):
+            super().__init__(nn.Linear(2, 2, bias=False), quantized.ReLU6())
+            self.sum = quantized.QFunctional()
+
+        def forward(self, x):
+            return self.sum.add(x, super().__getitem__(1)(self[0](x)))
+
+    assert es.Connectivity(Added(), (2,)).shapes == {"0.weight": (2, 2)}
+    model = nn.Sequential(nn.Sequential(quantized.EmbeddingBag(4, 2)))
+    with pytest.raises(UserError, match=r"layer 0\.0 \(EmbeddingBag\) is quantised; give the model in fl"):
+        es.Connectivity(model, (2,))
+
+
+def test_weights_that_know_how_to_dequantise_are_dequantised():
+    class Scaled(torch.Tensor):
+        """Holds integers, as the weights of torchao do."""
+
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            return super().__torch_function__(func, types, args, kwargs or {})
+
+        def dequantize(self):
+            return self.as_subclass(torch.Tensor) - 1
+
+    model = nn.Linear(2, 1, bias=False)
+    model.weight = nn.Parameter(torch.tensor([[1.0, 2.0]]).as_subclass(Scaled))
+    assert es.effective_masks(model, inputs=(2,))["weight"].tolist() == [[False, True]]

@@ -117,3 +117,26 @@ def test_what_is_selected_from_a_report_is_a_table_like_any_other():
     assert "n_kept" in str(report[["layer", "n_kept"]])
     del report["flops"]
     assert "[3 rows x 18 columns]" in str(report)
+
+
+def test_a_model_that_cannot_be_compacted_is_reported_all_the_same():
+    class Distance(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.left = nn.Linear(2, 2), nn.Parameter(torch.ones(2, 2))
+
+        def forward(self, left, right):
+            return self.layer(left) + self.left @ self.layer(right).mT
+
+    masks = {"left": torch.tensor([[True, False], [True, False]])}
+    inputs = (torch.zeros(2, 2), torch.zeros(2, 2))
+    table = es.sparsity_report(Distance(), inputs, masks).set_index("layer")
+    assert table["compact_parameters"].isna().all()
+    assert table.loc["left", ["live_inputs", "live_outputs"]].tolist() == [1, 2]
+
+
+def test_a_network_that_is_disconnected_without_an_empty_layer_says_so():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    masks = {"0.weight": torch.eye(2)[:1].repeat(2, 1) * torch.eye(2), "1.weight": torch.tensor([[0, 1]])}
+    notes = es.sparsity_report(model, (2,), masks).attrs["notes"]
+    assert notes == ["the network is disconnected: no layer is empty, but no path is whole"]

@@ -12,7 +12,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from effective_sparsity.connectivity import rules
-from effective_sparsity.connectivity.calls import Call, Draft, Value
+from effective_sparsity.connectivity.calls import Call
+from effective_sparsity.connectivity.draft import Draft, Value
 from effective_sparsity.connectivity.graph import Graph, Step, WeightedStep
 from effective_sparsity.connectivity.operators import Operator
 from effective_sparsity.connectivity.tracing import trace

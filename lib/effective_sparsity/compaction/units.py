@@ -147,11 +147,10 @@ class Propagation:
 
     def pooling(self, recorded: Recorded, step: AnyStep) -> None:
         operator, units = step.operator, self.units[step.inputs[0]]
-        assert isinstance(operator, operators.AdaptivePooling | operators.Pooling)
-        steps = operator.window.steps if isinstance(operator, operators.Pooling) else operator.steps
+        assert isinstance(operator, operators.Pooling)
         if units is None:
             return
-        if units.dim >= len(self._shapes[step.output]) - len(steps):
+        if units.dim >= len(self._shapes[step.output]) - len(operator.window.steps):
             self.classes.fix(units.ids, f"{recorded} mixes them")
             return
         self.units[step.output] = units
@@ -243,7 +242,6 @@ _RULES: dict[type, Rule] = {
     Mixing: Propagation.mixing,
     operators.Accumulation: Propagation.product,
     operators.ActivationProduct: Propagation.product,
-    operators.AdaptivePooling: Propagation.pooling,
     operators.Attention: Propagation.product,
     operators.Concatenation: Propagation.movement,
     operators.Links: Propagation.linked,

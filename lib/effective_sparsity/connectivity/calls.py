@@ -1,138 +1,13 @@
-"""What is known of a model while it is traced: its values, its calls of operations and the graph so far."""
+"""Calls of ATen operations, and their arguments by name."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from math import prod
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from effective_sparsity.connectivity.graph import Graph, Operand, Step, WeightedStep
-from effective_sparsity.connectivity.operators import Operator
-from effective_sparsity.connectivity.parameters import Arrangement, Entangled, operand
-from effective_sparsity.connectivity.weighted import Weighted
-
-
-@dataclass(eq=False)
-class Value:
-    """A tensor of the traced run.
-
-    Attributes:
-        shape: its shape, the batch of one sample included.
-        varying: whether it depends on the input.
-        origin: for constants, where the elements come from; None when no parameter is in it.
-        opaque: for values whose connectivity is not understood, the operation that made them.
-        number: for varying values that are understood, their number in the graph.
-    """
-
-    shape: tuple[int, ...]
-    varying: bool
-    origin: Arrangement | Entangled | None = None
-    opaque: str | None = None
-    number: int | None = None
-
-    def __post_init__(self):
-        self.shape = tuple(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of its elements."""
-        return prod(self.shape)
-
-
-class Draft:
-    """A graph that grows.
-
-    Attributes:
-        entangled: name of each parameter that reaches its layer mixed with others -> the operation that
-            mixed them.
-        weights: each operand with the tensor that the model multiplied by.
-        mixed: tensors of operands that mix several parameters, by the names of these.
-    """
-
-    def __init__(self):
-        self.entangled: dict[str, str] = {}
-        self.weights: list[tuple[Operand, Tensor]] = []
-        self.mixed: list[tuple[str, Tensor]] = []
-        self._shapes: list[tuple[int, ...]] = []
-        self._inputs: list[int] = []
-        self._steps: list[Step | WeightedStep] = []
-
-    @property
-    def n_steps(self) -> int:
-        """Number of operations so far."""
-        return len(self._steps)
-
-    def input(self, shape: Sequence[int]) -> Value:
-        """A further input of the network; all of them come before the first operation."""
-        value = self._value(shape)
-        self._inputs.append(number_of(value))
-        return value
-
-    def emit(self, operator: Operator, inputs: Sequence[Value], shape: Sequence[int]) -> Value:
-        """Appends an operation without weights and returns its result."""
-        output = self._value(shape)
-        self._steps.append(Step(operator, tuple(map(number_of, inputs)), number_of(output)))
-        return output
-
-    def emit_weighted(self, operator: Weighted, x: Value, shape: Sequence[int], weight: "Weight") -> Value:
-        """Appends an operation with a weight and returns its result."""
-        output = self._value(shape)
-        pruned = self._operand(weight)
-        self._steps.append(WeightedStep(operator, (number_of(x),), number_of(output), pruned))
-        return output
-
-    def entangle(self, values: Iterable[Value], operation: str) -> None:
-        """Notes that parameters meet the input in an operation that does not keep single weights apart."""
-        for value in values:
-            if value.origin is not None:
-                self.entangled |= dict.fromkeys(sorted(value.origin.parameters), operation)
-
-    def _operand(self, weight: "Weight") -> Operand:
-        pruned = operand(weight.origin, weight.shape)
-        if isinstance(weight.origin, Entangled):
-            self.entangled |= dict.fromkeys(sorted(weight.origin.parameters), weight.origin.operation)
-            if weight.tensor is not None:
-                self.mixed.append((", ".join(sorted(weight.origin.parameters)), weight.tensor))
-        elif pruned.parameter is not None and weight.tensor is not None:
-            self.weights.append((pruned, weight.tensor))
-        return pruned
-
-    def graph(self, outputs: Sequence[Value]) -> Graph:
-        """The graph with these outputs."""
-        return Graph(
-            tuple(self._shapes), tuple(self._inputs), tuple(map(number_of, outputs)), tuple(self._steps)
-        )
-
-    def _value(self, shape: Sequence[int]) -> Value:
-        self._shapes.append(tuple(shape))
-        return Value(tuple(shape), varying=True, number=len(self._shapes) - 1)
-
-
-@dataclass
-class Weight:
-    """A constant factor.
-
-    Attributes:
-        shape: of the factor.
-        origin: the parameters in it; None if it has none, and conducts always.
-        tensor: the factor as the model computed it, if it is one that was computed.
-    """
-
-    shape: tuple[int, ...]
-    origin: Arrangement | Entangled | None = None
-    tensor: Tensor | None = None
-
-    def moved(self, move: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> "Weight":
-        """The factor of this shape that is a view of this one."""
-        origin = self.origin.then(move) if isinstance(self.origin, Arrangement) else self.origin
-        return Weight(shape, origin, None if self.tensor is None else move(self.tensor))
-
-
-def number_of(value: Value) -> int:
-    """The number in the graph of a value that depends on the input."""
-    assert value.number is not None, "only understood values enter the graph"
-    return value.number
+from effective_sparsity.connectivity.constants import Weight
+from effective_sparsity.connectivity.draft import Value
 
 
 class Call:
@@ -188,6 +63,12 @@ class Call:
         """The operands that depend on the input, in order."""
         return [value for value in self.values() if value.varying]
 
+    def again(self, others: dict[str, Any], operation=None) -> list[Tensor]:
+        """Results of the operation, or of another one, on the CPU, with other arguments in place of some."""
+        kept = {name: tensor for name, tensor in self.tensors.items() if name not in others}
+        results = call_by_name(operation or self.operation, on(torch.device("cpu"), kept) | others)
+        return list(results) if isinstance(results, (list, tuple)) else [results]
+
 
 def by_name(operation, args: Sequence, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Arguments of a call by name, defaults included."""
@@ -215,9 +96,15 @@ def replaced(arguments: dict[str, Any], replacement: Callable[[Any], Any]) -> di
     }
 
 
-def on_cpu(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Arguments with their tensors on the CPU, where widths live."""
-    return replaced(arguments, lambda leaf: leaf.cpu() if isinstance(leaf, Tensor) else leaf)
+def on(device: torch.device, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments with their tensors on a device."""
+
+    def move(leaf):
+        if isinstance(leaf, Tensor):
+            return leaf if leaf.device == device else leaf.to(device)
+        return device if isinstance(leaf, torch.device) else leaf
+
+    return replaced(arguments, move)
 
 
 def call_by_name(operation, arguments: dict[str, Any]) -> Any:

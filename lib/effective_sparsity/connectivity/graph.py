@@ -14,6 +14,7 @@ from effective_sparsity.connectivity.views import View
 from effective_sparsity.connectivity.weighted import Weighted
 
 Keys = dict[str, np.ndarray]
+Live = Sequence[np.ndarray | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,19 +84,6 @@ class WeightedStep:
 
 
 @dataclass(frozen=True)
-class Live:
-    """Where paths begin and end.
-
-    Attributes:
-        inputs, outputs: for each of the graph's a boolean array of its shape (batch included or not), or None
-            for all elements; empty for all.
-    """
-
-    inputs: Sequence[np.ndarray | None] = ()
-    outputs: Sequence[np.ndarray | None] = ()
-
-
-@dataclass(frozen=True)
 class Graph:
     """The operations from the inputs to the outputs, in the order of execution.
 
@@ -118,17 +106,18 @@ class Graph:
         """The steps that have a weight."""
         return [step for step in self.steps if isinstance(step, WeightedStep)]
 
-    def effective(self, order: Order, keys: Keys, live: Live = Live()) -> Keys:
+    def effective(self, order: Order, keys: Keys, live_inputs: Live, live_outputs: Live) -> Keys:
         """Keys of the effective scores, from those of the scores, in one pass forward and one backward.
 
         Args:
             order: of the scores.
             keys: of the scores, by parameter; taken over, and empty afterwards. On the way back keys and
                 widths are dropped after their last use, so that keys and result never stand side by side.
-            live: where paths begin and end.
+            live_inputs, live_outputs: where paths begin and end: for each input and output a boolean array of
+                its shape (batch included or not), or None for all elements; empty for all.
         """
-        widths = self._forward(order, keys, live.inputs)
-        outgoing = self._ends(order, self.outputs, live.outputs)
+        widths = self._forward(order, keys, live_inputs)
+        outgoing = self._ends(order, self.outputs, live_outputs)
         readers = Counter(step.inputs[0] for step in self.weighted_steps)
         users = Counter(step.weight.parameter for step in self.weighted_steps)
         carried: Keys = {}
@@ -171,7 +160,7 @@ class Graph:
             numbers = self._forward(COUNTS, weights, ())
             return float(sum(numbers[value].sum() for value in self.outputs))
 
-    def _ends(self, semiring: Semiring, values: tuple[int, ...], live: Sequence[np.ndarray | None]) -> dict:
+    def _ends(self, semiring: Semiring, values: tuple[int, ...], live: Live) -> dict:
         """Paths where they begin or end, none elsewhere."""
         ends = {value: semiring.full(self.shapes[value], semiring.always) for value in values}
         for value, mask in zip(values, live, strict=False):
@@ -179,9 +168,7 @@ class Graph:
                 ends[value][~np.broadcast_to(mask, self.shapes[value])] = semiring.never
         return ends
 
-    def _forward(
-        self, semiring: Semiring, keys: Keys, live: Sequence[np.ndarray | None]
-    ) -> dict[int, np.ndarray]:
+    def _forward(self, semiring: Semiring, keys: Keys, live: Live) -> dict[int, np.ndarray]:
         """Widths of paths to the values that enter an operation with weights, and to the outputs."""
         last_use = {value: index for index, step in enumerate(self.steps) for value in step.inputs}
         kept = {step.inputs[0] for step in self.weighted_steps} | set(self.outputs)

@@ -71,6 +71,20 @@ def public_names(model: nn.Module) -> dict[str, str]:
     return names if len(set(names.values())) == len(names) else {name: name for name in parameters}
 
 
+def shared_names(model: nn.Module, names: dict[str, str]) -> dict[str, str]:
+    """Further name of each parameter that several layers share -> its first name, by `public_names`."""
+    first = {parameter: name for name, parameter in model.named_parameters()}
+    everywhere = model.named_parameters(remove_duplicate=False)
+    return {name: names[first[parameter]] for name, parameter in everywhere if first[parameter] != name}
+
+
+def aliases(given_model: nn.Module, model: nn.Module, names: dict[str, str]) -> dict[str, str]:
+    """Name in the model that was given and in the one inside it -> name by `public_names`, if they differ."""
+    known = {parameter: names[name] for name, parameter in model.named_parameters()}
+    given = {n: known[parameter] for n, parameter in given_model.named_parameters() if parameter in known}
+    return {name: public for name, public in (given | names).items() if name != public}
+
+
 def weights_of_layers(model: nn.Module) -> list[str]:
     """Names of the weights of layers that multiply: linear, convolution, recurrent, attention, embedding."""
     return [
@@ -88,17 +102,11 @@ def _layer(model: nn.Module, parameter: str) -> nn.Module:
 def plain(tensor: Tensor) -> Tensor:
     """A parameter or buffer on the CPU (or without values), dense and not quantised."""
     tensor = tensor.detach()
-    if type(tensor) is not Tensor and hasattr(type(tensor), "dequantize") and not _is_ordinary(tensor):
-        tensor = tensor.dequantize()  # tensors of torchao
-    if tensor.is_quantized:
+    if tensor.is_quantized or type(tensor) not in (Tensor, nn.Parameter, nn.Buffer):  # those of torchao
         tensor = tensor.dequantize()
     if tensor.layout != torch.strided:
         tensor = tensor.to_dense()
     return tensor if tensor.is_meta else tensor.cpu()
-
-
-def _is_ordinary(tensor: Tensor) -> bool:
-    return type(tensor) in (Tensor, nn.Parameter, nn.Buffer)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from effective_sparsity.connectivity.files import from_json, to_json
-from effective_sparsity.connectivity.graph import Graph, Live
+from effective_sparsity.connectivity.graph import Graph
 from effective_sparsity.connectivity.orders import Order
 from effective_sparsity.connectivity.signature import Shapes, Signature
 from effective_sparsity.connectivity.tensors import (
@@ -49,6 +49,8 @@ class Connectivity:
             results, and the course of the program is that of the example, instead of an error.
 
     Attributes:
+        graph: the operations on what depends on the input.
+        signature: the names of parameters, inputs and outputs.
         shapes: name of each weight of a linear, convolution or embedding operation -> its shape, in the
             model's order. A weight that is computed has the name under which its layer knows it, fc.weight
             for fc.weight_orig and for fc.parametrizations.weight.original.
@@ -69,18 +71,13 @@ class Connectivity:
     def __init__(
         self, model: "nn.Module", inputs, *, fixed: Collection[str] = (), conservative: bool = False
     ):
-        from effective_sparsity.connectivity import models  # here, because they import PyTorch
-        from effective_sparsity.connectivity.parameters import nonzero
+        from effective_sparsity.connectivity.constants import nonzero  # here, because they import PyTorch
         from effective_sparsity.connectivity.tracing import trace
 
-        given_model, model = model, models.unwrapped(model)
         traced = trace(model, inputs, fixed, conservative)
-        self._graph: Graph = traced.graph
-        self._signature = Signature.of(given_model, model, traced)
-        self._kept, unknown = nonzero(traced.draft.weights, self._signature.shapes)
-        self._unmasked = sorted(unknown) + [
-            names for names, tensor in traced.draft.mixed if tensor.is_meta or (tensor == 0).any()
-        ]
+        self.graph: Graph = traced.graph
+        self.signature: Signature = traced.signature
+        self._kept, self._unmasked = nonzero(traced.weights, self.signature.shapes)
 
     def save(self, path: Path | str) -> None:
         """Writes a file from which `load` makes this object again, atomically.
@@ -88,8 +85,8 @@ class Connectivity:
         The values of the weights are not in it: `masks` cannot be read from what was loaded.
         """
         arrays: dict[str, np.ndarray] = {}
-        graph = to_json(self._graph, arrays)
-        save_tensors(path, arrays, format=_FORMAT, graph=graph, parameters=asdict(self._signature))
+        graph = to_json(self.graph, arrays)
+        save_tensors(path, arrays, format=_FORMAT, graph=graph, parameters=asdict(self.signature))
 
     @classmethod
     def load(cls, path: Path | str) -> "Connectivity":
@@ -103,8 +100,8 @@ class Connectivity:
             raise DamagedFileError(path, "not a connectivity file of this version")
         connectivity = cls.__new__(cls)
         try:
-            connectivity._graph = from_json(file.metadata["graph"], file)
-            connectivity._signature = Signature(**file.metadata["parameters"])
+            connectivity.graph = from_json(file.metadata["graph"], file)
+            connectivity.signature = Signature(**file.metadata["parameters"])
         except (AttributeError, KeyError, TypeError) as error:
             raise DamagedFileError(path, repr(error)) from error
         connectivity._kept, connectivity._unmasked = {}, ["the weights of a file"]
@@ -112,32 +109,27 @@ class Connectivity:
 
     @cached_property
     def shapes(self) -> Shapes:
-        used = {step.weight.parameter for step in self._graph.weighted_steps}
-        return {name: shape for name, shape in self._signature.shapes.items() if name in used}
+        used = {step.weight.parameter for step in self.graph.weighted_steps}
+        return {name: shape for name, shape in self.signature.shapes.items() if name in used}
 
     @property
     def unreached(self) -> Shapes:
-        return {name: self._signature.shapes[name] for name in self._signature.unreached}
+        return {name: self.signature.shapes[name] for name in self.signature.unreached}
 
     @property
     def assumed(self) -> list[str]:
-        return self._signature.assumed
+        return self.signature.assumed
 
     @property
     def input_shapes(self) -> Shapes:
-        return dict(
-            zip(self._signature.inputs, map(self._graph.shapes.__getitem__, self._graph.inputs), strict=True)
-        )
+        return self._shapes_of(self.signature.inputs, self.graph.inputs)
 
     @property
     def output_shapes(self) -> Shapes:
-        return dict(
-            zip(
-                self._signature.outputs,
-                map(self._graph.shapes.__getitem__, self._graph.outputs),
-                strict=True,
-            )
-        )
+        return self._shapes_of(self.signature.outputs, self.graph.outputs)
+
+    def _shapes_of(self, names: list[str], values: tuple[int, ...]) -> Shapes:
+        return {name: self.graph.shapes[value] for name, value in zip(names, values, strict=True)}
 
     def masks(self) -> dict[str, np.ndarray]:
         """The weights that are not zero, as the model computed them when it was traced.
@@ -173,13 +165,11 @@ class Connectivity:
 
     def _effective(self, scores: "dict[str, Given]", live_inputs, live_outputs) -> "dict[str, Given]":
         order = self.check(scores)
-        live = Live(
-            live_masks("live_inputs", live_inputs, self.input_shapes),
-            live_masks("live_outputs", live_outputs, self.output_shapes),
-        )
-        names = {name: self._signature.canonical(name) for name in scores}
+        sources = live_masks("live_inputs", live_inputs, self.input_shapes)
+        targets = live_masks("live_outputs", live_outputs, self.output_shapes)
+        names = {name: self.signature.canonical(name) for name in scores}
         keys = {names[name]: keys_of(score, order) for name, score in scores.items()}
-        effective = self._graph.effective(order, keys, live)
+        effective = self.graph.effective(order, keys, sources, targets)
         return {name: scores_of(effective.pop(names[name]), order, score) for name, score in scores.items()}
 
     def log10_paths(self, masks: "Mapping[str, Given]") -> float:
@@ -199,8 +189,8 @@ class Connectivity:
         """
         masks = masks_of(masks)
         self.check(masks)
-        kept = {self._signature.canonical(name): as_array(mask) for name, mask in masks.items()}
-        n_paths = self._graph.n_paths(kept)
+        kept = {self.signature.canonical(name): as_array(mask) for name, mask in masks.items()}
+        n_paths = self.graph.n_paths(kept)
         if isinf(n_paths):
             raise UserError("the network has more than 1e308 paths, which cannot be counted")
         return log10(n_paths) if n_paths else -inf
@@ -216,13 +206,13 @@ class Connectivity:
         """
         masks = masks_of(masks)
         self.check(masks)
-        names = {self._signature.canonical(name): name for name in masks}
+        names = {self.signature.canonical(name): name for name in masks}
         counts = dict.fromkeys(masks, 0)
-        for step in self._graph.weighted_steps:
+        for step in self.graph.weighted_steps:
             if step.weight.parameter in names:
                 name = names[step.weight.parameter]
                 weights = int(step.weight.of(as_array(masks[name])).sum())
-                uses = step.operator.uses(self._graph.shapes[step.inputs[0]])
+                uses = step.operator.uses(self.graph.shapes[step.inputs[0]])
                 counts[name] += 2 * weights * uses
         return counts
 
@@ -232,15 +222,15 @@ class Connectivity:
         Raises:
             UserError: a network without weights, unknown names, wrong shapes, mixed dtypes, or NaN.
         """
-        if not (self.shapes or self._signature.entangled):
+        if not (self.shapes or self.signature.entangled):
             raise UserError("the model has no linear or convolution operation, so there is nothing to prune")
         if not scores:
             known = ", ".join([*self.shapes][:3]) or "none: all are " + " and ".join(
-                f"mixed by {operation}" for operation in sorted(set(self._signature.entangled.values()))
+                f"mixed by {operation}" for operation in sorted(set(self.signature.entangled.values()))
             )
             raise UserError(f"no scores were given; give at least one weight, such as {known}")
         for name, score in scores.items():
-            self._signature.check(name, tuple(score.shape), self.shapes)
+            self.signature.check(name, tuple(score.shape), self.shapes)
         orders = {str(score.dtype): Order.of(score.dtype) for score in scores.values()}
         if len(set(orders.values())) > 1:
             raise UserError(f"scores have dtypes {', '.join(sorted(orders))}; use one for all weights")

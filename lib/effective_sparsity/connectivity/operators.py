@@ -8,10 +8,11 @@ network's output and gives the part of them that each of those inputs contribute
 Operators are plain data (numbers, tuples and arrays), so that a graph can be stored and read without PyTorch.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from math import ceil, floor, prod
+from math import prod
 
 import numpy as np
 
@@ -22,16 +23,16 @@ from effective_sparsity.connectivity.windows import Window
 Shape = tuple[int, ...]
 
 
-class Operator:
+class Operator(ABC):
     """One operation of the network, on activations alone."""
 
+    @abstractmethod
     def forward(self, semiring: Semiring, *inputs: np.ndarray) -> np.ndarray:
         """Width of the result."""
-        raise NotImplementedError
 
+    @abstractmethod
     def backward(self, semiring: Semiring, outgoing: np.ndarray) -> Sequence[np.ndarray]:
         """Widths from each input to the network's output."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -179,43 +180,6 @@ class Pooling(Operator):
         return x.reshape(1, -1, *x.shape[x.ndim - len(self.window.size) :])
 
 
-@dataclass(frozen=True)
-class AdaptivePooling(Operator):
-    """Maximum or average in n windows over s positions: i sees [floor(i s / n), ceil((i + 1) s / n)).
-
-    Attributes:
-        shape: of the operand.
-        steps: n of each of its last dimensions.
-    """
-
-    shape: Shape
-    steps: tuple[int, ...]
-
-    def forward(self, semiring, x):
-        for dim, spans in self._spans():
-            parts = [semiring.joined(x[_along(dim, start, end)], dim, keepdims=True) for start, end in spans]
-            x = np.concatenate(parts, dim)
-        return x
-
-    def backward(self, semiring, outgoing):
-        for dim, spans in self._spans():
-            shape = (*outgoing.shape[:dim], self.shape[dim], *outgoing.shape[dim + 1 :])
-            widest = semiring.full(shape, semiring.never)
-            for step, (start, end) in enumerate(spans):
-                seen = widest[_along(dim, start, end)]
-                semiring.join(seen, outgoing[_along(dim, step, step + 1)], out=seen)
-            outgoing = widest
-        return [outgoing]
-
-    def _spans(self) -> list[tuple[int, list[tuple[int, int]]]]:
-        """For each pooled dimension the start and the end of its windows."""
-        dims = range(len(self.shape) - len(self.steps), len(self.shape))
-        return [
-            (dim, [(floor(i * self.shape[dim] / n), ceil((i + 1) * self.shape[dim] / n)) for i in range(n)])
-            for dim, n in zip(dims, self.steps, strict=True)
-        ]
-
-
 @dataclass(frozen=True, eq=False)
 class Accumulation(Operator):
     """Elements are added up where they meet: a rearrangement from the result to the operand, backwards.
@@ -325,10 +289,6 @@ def _reduce_to(semiring: Semiring, x: np.ndarray, shape: Shape) -> np.ndarray:
     x = semiring.joined(x, tuple(range(extra))) if extra else x
     stretched = tuple(dim for dim, size in enumerate(shape) if size == 1 and x.shape[dim] != 1)
     return semiring.joined(x, stretched, keepdims=True) if stretched else x
-
-
-def _along(dim: int, start: int, end: int) -> tuple[slice, ...]:
-    return (*(slice(None),) * dim, slice(start, end))
 
 
 def _as_stack(x: np.ndarray) -> np.ndarray:

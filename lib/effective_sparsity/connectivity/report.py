@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from effective_sparsity.connectivity import weighted
-from effective_sparsity.connectivity.graph import WeightedStep
 from effective_sparsity.connectivity.network import Connectivity
 from effective_sparsity.connectivity.tensors import as_array, masks_of
 
@@ -64,8 +62,8 @@ def sparsity_report(
         parameters, bytes, compact_parameters, compact_flops and compact_bytes count what the layer has, and
         what `effective_sparsity.compact` leaves of it (NaN if the model cannot be compacted). In the total
         they count the whole model, and bytes its buffers too. ``attrs["notes"]`` of the table lists, in
-        sentences, weights that the input never meets and operations that were assumed to conduct all, and for
-        a collapsed network the layers that were emptied.
+        sentences, weights that the input never meets, and for a collapsed network the layers that were
+        emptied.
 
     Raises:
         UserError: as for `effective_sparsity.effective_masks`.
@@ -89,8 +87,7 @@ def sparsity_report(
     connectivity = Connectivity(model, inputs)
     masks = connectivity.masks() if masks is None else masks_of(masks)
     dense = {name: np.ones(shape, bool) for name, shape in connectivity.shapes.items()}
-    canonical = connectivity._signature.canonical
-    kept = dense | {canonical(name): as_array(mask) for name, mask in masks.items()}
+    kept = dense | {connectivity.signature.canonical(name): as_array(mask) for name, mask in masks.items()}
     active = connectivity.effective_masks(kept)
     flops = [connectivity.flops(subnetwork) for subnetwork in (dense, kept, active)]
     live = live_units(connectivity, active)
@@ -134,28 +131,12 @@ def sparsity_report(
 def live_units(connectivity: Connectivity, active: "Mapping[str, Given]") -> dict[str, tuple[int, int]]:
     """How many inputs and outputs of each weight have an active weight; the most, if it has several uses."""
     found = dict.fromkeys(connectivity.shapes, (0, 0))
-    for step in connectivity._graph.weighted_steps:
+    for step in connectivity.graph.weighted_steps:
         name = step.weight.parameter
         if name in found:
-            live = _live_sides(step, step.weight.of(as_array(active[name])))
+            live = step.operator.live(step.weight.of(as_array(active[name])))
             found[name] = max(found[name][0], live[0]), max(found[name][1], live[1])
     return found
-
-
-def _live_sides(step: WeightedStep, mask: np.ndarray) -> tuple[int, int]:
-    """Live inputs and live outputs of one use of a weight."""
-    operator = step.operator
-    if isinstance(operator, weighted.Lookup):
-        table = mask.reshape(operator.rows, -1)
-        return int(table.any(1).sum()), int(table.any(0).sum())
-    if isinstance(operator, weighted.Convolution | weighted.TransposedConvolution):
-        rows = np.any(mask.reshape(operator.groups, -1, mask.shape[1], prod(mask.shape[2:])), axis=3)
-        units = int(rows.any(1).sum()), int(rows.any(2).sum())  # of the second dimension, of the first
-    else:
-        units = int(mask.any(-1).sum()), int(mask.any(-2).sum())  # of the rows, of the columns
-    if isinstance(operator, weighted.TransposedConvolution | weighted.WeightTimesActivation):
-        units = units[1], units[0]
-    return units
 
 
 def _compacted(model: "nn.Module", inputs, masks: "Mapping[str, Given]") -> "nn.Module | None":
@@ -202,8 +183,6 @@ def _notes(connectivity: Connectivity, rows: list[dict]) -> list[str]:
     if connectivity.unreached:
         names = ", ".join(connectivity.unreached)
         notes.append(f"not counted, because the input never meets them: {names}")
-    if connectivity.assumed:
-        notes.append(f"assumed to join all inputs to all results: {', '.join(connectivity.assumed)}")
     if not any(row["n_active"] for row in rows):
         emptied = [row["layer"] for row in rows if not row["n_kept"]]
         cause = (

@@ -1,5 +1,6 @@
 """What is taken along a path, and across paths: least and widest scores (`orders`), or numbers of paths."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ _LONG = 512  # columns beyond which more of them do not fill the vector unit bet
 
 
 @dataclass(frozen=True)
-class Semiring:
+class Semiring(ABC):
     """What the passes through a graph compute with.
 
     Attributes:
@@ -37,9 +38,9 @@ class Semiring:
         """What there is across all paths of some dimensions."""
         return np.asarray(self.join.reduce(x, axis=dims, keepdims=keepdims))  # of all it is a number
 
+    @abstractmethod
     def product(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Products of stacks of matrices, (stack, M, K) and (stack, K, N): (stack, M, N)."""
-        raise NotImplementedError
 
 
 class Counts(Semiring):

@@ -1,12 +1,8 @@
 """What a model calls its parameters, inputs and outputs: all that scores need to know of it."""
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 from effective_sparsity.errors import UserError
-
-if TYPE_CHECKING:
-    from torch import nn
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -28,44 +24,15 @@ class Signature:
     shapes: Shapes
     entangled: dict[str, str]
     shared: dict[str, str]
-    aliases: dict[str, str] = field(default_factory=dict)
-    unreached: list[str] = field(default_factory=list)
-    inputs: list[str] = field(default_factory=list)
-    outputs: list[str] = field(default_factory=list)
-    assumed: list[str] = field(default_factory=list)
+    aliases: dict[str, str]
+    unreached: list[str]
+    inputs: list[str]
+    outputs: list[str]
+    assumed: list[str]
 
     def __post_init__(self) -> None:
         shapes = {name: tuple(shape) for name, shape in self.shapes.items()}  # lists in JSON
         object.__setattr__(self, "shapes", shapes)
-
-    @classmethod
-    def of(cls, given_model: "nn.Module", model: "nn.Module", traced: Any) -> "Signature":
-        from effective_sparsity.connectivity.models import weights_of_layers
-
-        names = traced.parameters
-        first = {parameter: name for name, parameter in model.named_parameters()}
-        everywhere = dict(model.named_parameters(remove_duplicate=False))
-        used = {step.weight.parameter for step in traced.graph.weighted_steps} | traced.draft.entangled.keys()
-        aliases = {
-            name: names[first[parameter]]
-            for name, parameter in given_model.named_parameters()
-            if parameter in first
-        }
-        aliases |= names
-        return cls(
-            shapes=traced.shapes,
-            entangled=traced.draft.entangled,
-            shared={
-                name: names[first[parameter]]
-                for name, parameter in everywhere.items()
-                if first[parameter] != name
-            },
-            aliases={name: used_here for name, used_here in aliases.items() if name != used_here},
-            unreached=[names[name] for name in weights_of_layers(model) if names[name] not in used],
-            inputs=traced.inputs,
-            outputs=traced.outputs,
-            assumed=traced.assumed,
-        )
 
     def canonical(self, name: str) -> str:
         """The name that is used here."""

@@ -13,7 +13,7 @@ import itertools
 import sys
 import weakref
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -23,12 +23,13 @@ from torch.func import functional_call, functionalize
 from torch.utils._pytree import tree_leaves, tree_map
 
 from effective_sparsity.connectivity import models, rules
-from effective_sparsity.connectivity.calls import Call, Draft, Value, by_name, call_by_name, leaves, replaced
+from effective_sparsity.connectivity.calls import Call, by_name, call_by_name, leaves, on, replaced
+from effective_sparsity.connectivity.constants import Entangled, Weight, parameters_in, whole
+from effective_sparsity.connectivity.draft import Draft, Value, numbered
 from effective_sparsity.connectivity.graph import Graph
 from effective_sparsity.connectivity.inputs import Arguments, arguments_of, tensors_of
-from effective_sparsity.connectivity.parameters import Arrangement
 from effective_sparsity.connectivity.rules import is_constant, reads_values
-from effective_sparsity.connectivity.rules.basics import numbered, rearrange
+from effective_sparsity.connectivity.signature import Signature
 from effective_sparsity.errors import UserError
 
 
@@ -38,20 +39,13 @@ class Trace:
 
     Attributes:
         graph: its operations.
-        inputs, outputs: names of the graph's inputs and outputs: positions and keys, joined by points.
-        draft: what else the run showed.
-        parameters: name of each parameter -> the name under which it is known (see models.public_names).
-        shapes: of the parameters by that name.
-        assumed: operations that were taken to join each of their inputs to each of their results.
+        signature: what it calls its parameters, inputs and outputs.
+        weights: the constants that its operations multiply by.
     """
 
     graph: Graph
-    inputs: list[str]
-    outputs: list[str]
-    draft: Draft
-    parameters: dict[str, str]
-    shapes: dict[str, tuple[int, ...]]
-    assumed: list[str] = field(default_factory=list)
+    signature: Signature
+    weights: list[Weight]
 
 
 Interpret = Callable[[Draft, Call], list[Value]]
@@ -69,7 +63,7 @@ def trace(
     """Runs the model on example inputs and records what its operations mean.
 
     Args:
-        model: left exactly as it was; any mode, any device.
+        model: left exactly as it was; any mode, any device, wrapped or not.
         inputs, fixed, conservative: as for `network.Connectivity`.
         interpret: what an operation means, in the place of `rules.interpret`.
         with_values: whether operations run on numbers, those of the example or zeros for a shape.
@@ -77,6 +71,7 @@ def trace(
     Raises:
         UserError: the model does not run on such inputs, or an operation is not understood.
     """
+    given_model, model = model, models.unwrapped(model)
     with models.undisturbed(model), torch.no_grad():
         parameters = dict(model.named_parameters())
         dtypes = [parameter.dtype for parameter in parameters.values() if parameter.is_floating_point()]
@@ -85,7 +80,7 @@ def trace(
         names = models.public_names(model)
         state = {name: models.plain(buffer).clone() for name, buffer in model.named_buffers()}
         for name, parameter in parameters.items():
-            value = Value(parameter.shape, varying=False, origin=Arrangement(names[name], parameter.shape))
+            value = Value(parameter.shape, varying=False, origin=whole(names[name], tuple(parameter.shape)))
             state[name] = _Traced(models.plain(parameter), value, recorder)
         models.use_traced_weights(model, state)
         named_inputs = _inputs(arguments, recorder)
@@ -101,15 +96,20 @@ def trace(
             "no output of the model depends on its input; return tensors from forward(), alone or in tuples, "
             "lists, dicts or dataclasses"
         )
-    return Trace(
-        recorder.draft.graph([value for _, value in varying]),
-        list(named_inputs),
-        [name for name, _ in varying],
-        recorder.draft,
-        names,
-        {names[name]: tuple(parameter.shape) for name, parameter in parameters.items()},
-        sorted(recorder.assumed),
+    draft = recorder.draft
+    graph = draft.graph([value for _, value in varying])
+    used = {step.weight.parameter for step in graph.weighted_steps} | draft.entangled.keys()
+    signature = Signature(
+        shapes={names[name]: tuple(parameter.shape) for name, parameter in parameters.items()},
+        entangled=draft.entangled,
+        shared=models.shared_names(model, names),
+        aliases=models.aliases(given_model, model, names),
+        unreached=[names[name] for name in models.weights_of_layers(model) if names[name] not in used],
+        inputs=list(named_inputs),
+        outputs=[name for name, _ in varying],
+        assumed=sorted(recorder.assumed),
     )
+    return Trace(graph, signature, draft.weights)
 
 
 def _inputs(arguments: Arguments, recorder: "_Recorder") -> "dict[str, _Traced]":
@@ -241,15 +241,16 @@ class _Recorder:
         parts = [(view.tensor, view.value), (written, value)]
         inputs = [part for _, part in parts if part.varying]
         if not inputs:
-            return view.value
+            parameters = parameters_in(view.value.origin) | parameters_in(value.origin)
+            return Value(view.shape, False, Entangled(parameters, "copy") if parameters else None)
         memory = written.untyped_storage().nbytes() // written.element_size()
-        numbers = iter(numbered(inputs))
+        numbers = iter(numbered(*(part.shape for part in inputs)))
         elements = torch.zeros(memory, dtype=torch.float64)
         for tensor, part in parts:
             area = elements.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
             area.copy_(next(numbers) if part.varying else torch.zeros(()))
         overlaid = elements.as_strided(view.shape, view.tensor.stride(), view.tensor.storage_offset())
-        return rearrange(self.draft, inputs, overlaid)
+        return self.draft.rearrange(inputs, overlaid)
 
 
 def _execute(call: Call) -> Any:
@@ -258,19 +259,10 @@ def _execute(call: Call) -> Any:
     if not without_values or (call.activations() and is_constant(call)):
         return call_by_name(call.operation, _with_values(call.tensors))
     try:
-        return call_by_name(call.operation, _on(call.tensors, torch.device("meta")))
+        return call_by_name(call.operation, on(torch.device("meta"), call.tensors))
     except RuntimeError:  # it cannot be run without values, or not at all
         result = call_by_name(call.operation, _with_values(call.tensors))
         return tree_map(lambda leaf: leaf.to("meta") if isinstance(leaf, Tensor) else leaf, result)
-
-
-def _on(arguments: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    def move(leaf):
-        if isinstance(leaf, Tensor):
-            return leaf if leaf.device == device else leaf.to(device)
-        return device if isinstance(leaf, torch.device) else leaf
-
-    return replaced(arguments, move)
 
 
 def _with_values(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -279,7 +271,7 @@ def _with_values(arguments: dict[str, Any]) -> dict[str, Any]:
     def fill(leaf):
         return torch.zeros_like(leaf, device="cpu") if isinstance(leaf, Tensor) and leaf.is_meta else leaf
 
-    return _on(replaced(arguments, fill), torch.device("cpu"))
+    return on(torch.device("cpu"), replaced(arguments, fill))
 
 
 def _swap(arguments: dict[str, Any], attribute: str) -> dict[str, Any]:
@@ -298,8 +290,6 @@ def _whereabouts() -> str:
             if not line and frame.f_globals.get("__name__", "").partition(".")[0] != "torch":
                 line = f" ({frame.f_code.co_filename}, line {frame.f_lineno})"
         frame = frame.f_back
-    if not modules:
-        return "outside of any module"
     names = {id(module): name for name, module in modules[-1].named_modules()}
     path = names.get(id(modules[0])) or "the model itself"
     return f"in {path} ({type(modules[0]).__name__}){line}"

@@ -29,6 +29,14 @@ class View:
         )
 
     @property
+    def reach(self) -> int:
+        """Number of elements up to the last that it shows."""
+        if 0 in self.shape:
+            return self.offset
+        steps = zip(self.shape, self.strides, strict=True)
+        return self.offset + sum((size - 1) * stride for size, stride in steps) + 1
+
+    @property
     def repeated(self) -> tuple[int, ...]:
         """Dimensions along which elements repeat."""
         return tuple(dim for dim, stride in enumerate(self.strides) if stride == 0)

@@ -5,6 +5,7 @@ weight that is used at many positions takes the maximum over them. Forward and b
 of paths (`semiring.COUNTS`).
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import prod
 
@@ -16,24 +17,31 @@ from effective_sparsity.connectivity.semiring import Semiring
 from effective_sparsity.connectivity.windows import Window
 
 
-class Weighted:
+class Weighted(ABC):
     """An operation on one activation and one weight: a sibling of `operators.Operator`."""
 
+    @abstractmethod
     def forward(self, semiring: Semiring, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Width of the result."""
-        raise NotImplementedError
 
+    @abstractmethod
     def backward(self, semiring: Semiring, outgoing: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Width from the activation to the network's output."""
-        raise NotImplementedError
 
+    @abstractmethod
     def through(self, order: Order, x: np.ndarray, outgoing: np.ndarray) -> np.ndarray:
         """Widest path that each weight would carry if it were never pruned; the shape of the weight."""
-        raise NotImplementedError
 
+    @abstractmethod
     def uses(self, shape: tuple[int, ...]) -> int:
         """How often each weight is used on an activation of this shape."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def live(self, mask: np.ndarray) -> tuple[int, int]:
+        """How many units of the activation and of the result a mask of the weight connects to the other side.
+
+        Units are features or channels, whatever their positions.
+        """
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,9 @@ class ActivationTimesWeight(Weighted):
     def uses(self, shape):
         return shape[-2]
 
+    def live(self, mask):
+        return int(mask.any(-1).sum()), int(mask.any(-2).sum())
+
 
 @dataclass(frozen=True)
 class WeightTimesActivation(Weighted):
@@ -68,6 +79,9 @@ class WeightTimesActivation(Weighted):
 
     def uses(self, shape):
         return shape[-1]
+
+    def live(self, mask):
+        return int(mask.any(-2).sum()), int(mask.any(-1).sum())
 
 
 def _matmul(semiring: Semiring, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -135,6 +149,10 @@ class Convolution(Weighted):
     def uses(self, shape):
         return shape[0] * prod(self.window.steps)
 
+    def live(self, mask):
+        kernels = mask.reshape(self.groups, -1, mask.shape[1], self.window.taps).any(3)
+        return int(kernels.any(1).sum()), int(kernels.any(2).sum())
+
     def _seen(self, semiring: Semiring, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What each kind of window sees, (groups, inputs / groups * taps, kinds), and each window's kind."""
         columns = _columns(x)
@@ -197,6 +215,10 @@ class TransposedConvolution(Weighted):
     def uses(self, shape):
         return self._adjoint.uses(shape)
 
+    def live(self, mask):
+        outputs, inputs = self._adjoint.live(mask)
+        return inputs, outputs
+
 
 @dataclass(frozen=True)
 class Lookup(Weighted):
@@ -224,6 +246,10 @@ class Lookup(Weighted):
 
     def uses(self, shape):
         return 0  # it is read, not multiplied by
+
+    def live(self, mask):
+        table = mask.reshape(self.rows, -1)
+        return int(table.any(1).sum()), int(table.any(0).sum())
 
 
 def _appended(x: np.ndarray, dimensions: int) -> np.ndarray:

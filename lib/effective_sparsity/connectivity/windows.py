@@ -27,6 +27,16 @@ class Window:
     size: tuple[int, ...]
     steps: tuple[int, ...]
 
+    @classmethod
+    def of(cls, size, steps, kernel, stride=1, padding=0, dilation=1) -> "Window":
+        """With settings as PyTorch has them: a number for all dimensions, or a list of one or of all."""
+
+        def each(setting) -> tuple[int, ...]:
+            settings = (setting,) if isinstance(setting, int) else tuple(setting)
+            return settings * len(size) if len(settings) == 1 else settings
+
+        return cls(each(kernel), each(stride), each(padding), each(dilation), tuple(size), tuple(steps))
+
     @property
     def taps(self) -> int:
         """Number of positions in one window."""

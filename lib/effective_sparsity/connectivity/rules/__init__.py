@@ -1,24 +1,25 @@
 """What each ATen operation means for paths.
 
-A rule is a function of the draft graph and a call; it appends operators to the graph and returns the value of
-the result. Rules register themselves under the names of their operations:
+A rule is a function of the draft of the graph and a call; it says with the methods of the draft what the call
+means, and returns the value of the result. Rules register themselves under the names of their operations:
 
-* `basics`: the register, and the two rules that others are made of
+* `register`: the register
 * `elementwise`: unit by unit, and over dimensions
 * `moves`: elements that move, and sums of elements that meet
 * `lookups`: indices that depend on the input, embeddings, sorting
 * `sampling`: windows, pools and resizing
 * `products`: products with weights or of activations, convolutions, attention
-* `constants`: what stays known of tensors that do not depend on the input
+* `origins`: what stays known of tensors that do not depend on the input
 """
 
 import torch
 
-from effective_sparsity.connectivity.calls import Call, Draft, Value
+from effective_sparsity.connectivity.calls import Call
+from effective_sparsity.connectivity.draft import Draft, Value, varies
 from effective_sparsity.connectivity.rules import lookups, products, sampling  # noqa: F401
-from effective_sparsity.connectivity.rules.basics import RULES, Rule, names, reduce_all, union, unite, varies
-from effective_sparsity.connectivity.rules.constants import origin
 from effective_sparsity.connectivity.rules.elementwise import CONTENT_FREE
+from effective_sparsity.connectivity.rules.origins import origin
+from effective_sparsity.connectivity.rules.register import RULES, Rule, names, union
 from effective_sparsity.errors import UserError
 
 # They give values to the program, or a result whose size depends on values.
@@ -96,8 +97,8 @@ def _unknown(graph: Draft, call: Call) -> Value:
 def _everything(graph: Draft, call: Call) -> list[Value]:
     """Paths from each element of each operand to each element of each result: never too few."""
     graph.entangle(call.values(), call.name)
-    sources = [reduce_all(graph, x) for x in call.activations()]
+    sources = [graph.reduce(x) for x in call.activations()]
     return [
-        unite(graph, sources, result.shape) if result.numel() else Value(result.shape, varying=False)
+        graph.unite(sources, result.shape) if result.numel() else Value(result.shape, varying=False)
         for result in call.results
     ]

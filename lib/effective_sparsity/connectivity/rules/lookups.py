@@ -8,20 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from effective_sparsity.connectivity.calls import Call, Draft, Value, Weight
+from effective_sparsity.connectivity.calls import Call
+from effective_sparsity.connectivity.constants import Weight
+from effective_sparsity.connectivity.draft import Draft, Value, numbered, varies
 from effective_sparsity.connectivity.rules import moves
-from effective_sparsity.connectivity.rules.basics import (
-    names,
-    numbered,
-    rearrange,
-    reduce,
-    reduce_all,
-    reshape,
-    rule,
-    spread,
-    unite,
-    varies,
-)
+from effective_sparsity.connectivity.rules.register import rule
 from effective_sparsity.connectivity.weighted import Lookup
 from effective_sparsity.errors import UserError
 
@@ -33,7 +24,7 @@ def _embedding(graph: Draft, call: Call) -> Value:
     return _look_up(graph, call.weight("weight"), call["indices"], call.shape)
 
 
-@rule(*names("index_select index_select_copy"))
+@rule("index_select index_select_copy")
 def _index_select(graph: Draft, call: Call) -> Value | list[Value]:
     if not varies(call["index"]):
         return moves.move(graph, call)
@@ -44,11 +35,11 @@ def _index_select(graph: Draft, call: Call) -> Value | list[Value]:
         raise UserError("it chooses from a constant, in a dimension that is not the first")
     index = [1] * len(call.shape)
     index[dim] = call["index"].size
-    chosen = reshape(graph, call["index"], index)
-    return unite(graph, [reduce(graph, x, [dim]), chosen], call.shape)
+    chosen = graph.reshape(call["index"], index)
+    return graph.unite([graph.reduce(x, [dim]), chosen], call.shape)
 
 
-@rule(*names("index _unsafe_index"))
+@rule("index _unsafe_index")
 def _index(graph: Draft, call: Call) -> Value | list[Value]:
     indices = {dim: index for dim, index in enumerate(call["indices"]) if index is not None}
     if not any(map(varies, indices.values())):
@@ -59,7 +50,7 @@ def _index(graph: Draft, call: Call) -> Value | list[Value]:
         return _look_up(graph, call.weight("self"), indices[0], call.shape)
     graph.entangle(call.values(), call.name)
     chosen = [_beside(graph, index, indices, call["self"]) for index in indices.values() if varies(index)]
-    return unite(graph, chosen, call.shape)
+    return graph.unite(chosen, call.shape)
 
 
 def _look_up(graph: Draft, weight: Weight, index: Value, shape: Sequence[int]) -> Value:
@@ -69,14 +60,14 @@ def _look_up(graph: Draft, weight: Weight, index: Value, shape: Sequence[int]) -
 def _choose(graph: Draft, x: Value, indices: dict[int, Any], values: Any, shape: Sequence[int]) -> Value:
     """x[indices], where some of the indices depend on the input: of those the values do not matter."""
     chosen = [dim for dim, index in indices.items() if varies(index)]
-    widest = reduce(graph, x, chosen)
+    widest = graph.reduce(x, chosen)
     positions: list[Any] = [slice(None)] * len(x.shape)
     for dim, index in indices.items():
         positions[dim] = torch.zeros(index.shape, dtype=torch.long) if dim in chosen else values[dim].cpu()
-    (numbers,) = numbered([widest])
-    terms = [rearrange(graph, [widest], numbers[tuple(positions)])]
+    (numbers,) = numbered(widest.shape)
+    terms = [graph.rearrange([widest], numbers[tuple(positions)])]
     terms += [_beside(graph, indices[dim], indices, x) for dim in chosen]
-    return unite(graph, terms, shape)
+    return graph.unite(terms, shape)
 
 
 def _beside(graph: Draft, index: Value, indices: dict[int, Any], x: Value | Tensor) -> Value:
@@ -84,7 +75,7 @@ def _beside(graph: Draft, index: Value, indices: dict[int, Any], x: Value | Tens
     first, last = min(indices), max(indices)
     together = last - first + 1 == len(indices)  # otherwise the indices come first in the result
     behind = len(x.shape) - 1 - last if together else len(x.shape) - len(indices)
-    return reshape(graph, index, (*index.shape, *(1,) * behind))
+    return graph.reshape(index, (*index.shape, *(1,) * behind))
 
 
 @rule("gather")
@@ -94,14 +85,14 @@ def _gather(graph: Draft, call: Call) -> Value | list[Value]:
         return moves.move(graph, call)
     if not varies(x):
         graph.entangle(call.values(), call.name)
-        return unite(graph, [index], call.shape)
-    widest = reduce(graph, x, [dim])
-    (numbers,) = numbered([widest])
+        return graph.unite([index], call.shape)
+    widest = graph.reduce(x, [dim])
+    (numbers,) = numbered(widest.shape)
     read = tuple(slice(1 if i == dim % len(x.shape) else n) for i, n in enumerate(call.shape))
-    return unite(graph, [rearrange(graph, [widest], numbers[read]), index], call.shape)
+    return graph.unite([graph.rearrange([widest], numbers[read]), index], call.shape)
 
 
-@rule(*names("scatter scatter_add scatter_reduce"))
+@rule("scatter scatter_add scatter_reduce")
 def _scatter(graph: Draft, call: Call) -> Value | list[Value]:
     index = call["index"]
     if not varies(index):
@@ -110,14 +101,14 @@ def _scatter(graph: Draft, call: Call) -> Value | list[Value]:
     terms = [call["self"]] if varies(call["self"]) else []
     for part in (index, source):
         if varies(part):
-            widest = reduce(graph, part, [call["dim"]])
+            widest = graph.reduce(part, [call["dim"]])
             if any(n not in (1, m) for n, m in zip(widest.shape, call.shape, strict=True)):
-                widest = reduce(graph, widest, range(len(call.shape)))
+                widest = graph.reduce(widest, range(len(call.shape)))
             terms.append(widest)
-    return unite(graph, terms, call.shape)
+    return graph.unite(terms, call.shape)
 
 
-@rule(*names("index_put _unsafe_index_put"))
+@rule("index_put _unsafe_index_put")
 def _index_put(graph: Draft, call: Call) -> Value | list[Value]:
     indices = call["indices"]
     if not any(map(varies, indices)):
@@ -128,28 +119,28 @@ def _index_put(graph: Draft, call: Call) -> Value | list[Value]:
     mask = call.tensors["indices"][0]
     if mask.dtype == torch.bool and call.tensors["values"].numel() == 1:
         terms += [call["values"]] if varies(call["values"]) else []
-        terms.append(reshape(graph, indices[0], (*mask.shape, *(1,) * (len(call.shape) - mask.ndim))))
-        return unite(graph, terms, call.shape)
+        terms.append(graph.reshape(indices[0], (*mask.shape, *(1,) * (len(call.shape) - mask.ndim))))
+        return graph.unite(terms, call.shape)
     behind = len(call.shape) - len(indices)  # dimensions of the values that stay what they are
     if varies(call["values"]):
         rank = len(call["values"].shape)
-        terms.append(reduce(graph, call["values"], range(max(rank - behind, 0)), keepdim=False))
+        terms.append(graph.reduce(call["values"], range(max(rank - behind, 0)), keepdim=False))
     places = [index for index in indices if varies(index)]
-    terms += [reduce_all(graph, index) for index in places]
-    return unite(graph, terms, call.shape)
+    terms += [graph.reduce(index) for index in places]
+    return graph.unite(terms, call.shape)
 
 
-@rule(*names("sort topk kthvalue median nanmedian mode argsort argmax argmin msort"))
+@rule("sort topk kthvalue median nanmedian mode argsort argmax argmin msort")
 def _sort(graph: Draft, call: Call) -> list[Value]:
     x = call["self"]
     dim = call.get("dim", 0 if call.name == "msort" else None)
     dims = range(len(x.shape)) if dim is None else [dim]
     if len(call.shape) < len(x.shape):
-        return [reduce(graph, x, dims, keepdim=False)] * len(call.results)
-    return [spread(graph, x, dims, call.shape)] * len(call.results)
+        return [graph.reduce(x, dims, keepdim=False)] * len(call.results)
+    return [graph.spread(x, dims, call.shape)] * len(call.results)
 
 
-@rule(*names("histc bincount"))
+@rule("histc bincount")
 def _count(graph: Draft, call: Call) -> Value:
     x = call["self"]
-    return unite(graph, [reduce_all(graph, x)], call.shape)
+    return graph.unite([graph.reduce(x)], call.shape)

@@ -6,34 +6,25 @@ The operation itself is run on the numbers of the elements, which tells where ea
 import torch
 from torch import Tensor
 
-from effective_sparsity.connectivity.calls import Call, Draft, Value, call_by_name, leaves, on_cpu, replaced
+from effective_sparsity.connectivity.calls import Call, leaves, replaced
+from effective_sparsity.connectivity.draft import Draft, Value, numbered, varies
 from effective_sparsity.connectivity.operators import Accumulation, Concatenation, Rearrangement
-from effective_sparsity.connectivity.rules.basics import (
-    names,
-    numbered,
-    rearrange,
-    rule,
-    union,
-    unite,
-    varies,
-)
+from effective_sparsity.connectivity.rules.register import names, rule, union
 from effective_sparsity.connectivity.views import View
 from effective_sparsity.errors import UserError
 
 # Operations by the arguments whose elements they move or fill in; the others are indices or sizes.
 MOVES = {
     ("self",): names(
-        """_unsafe_index _unsafe_view channel_shuffle diagonal expand flip gather im2col index
-        index_select movedim narrow native_channel_shuffle permute pixel_shuffle pixel_unshuffle
-        reflection_pad1d reflection_pad2d reflection_pad3d repeat replication_pad1d
-        replication_pad2d replication_pad3d reshape roll select slice split split_with_sizes squeeze
-        t take transpose tril triu unbind unfold unsafe_split unsafe_split_with_sizes unsqueeze view"""
+        """_unsafe_index _unsafe_view _upsample_nearest_exact1d _upsample_nearest_exact2d
+        _upsample_nearest_exact3d channel_shuffle diagonal expand flip gather im2col index index_select
+        movedim narrow native_channel_shuffle permute pixel_shuffle pixel_unshuffle reflection_pad1d
+        reflection_pad2d reflection_pad3d repeat replication_pad1d replication_pad2d replication_pad3d
+        reshape roll select slice split split_with_sizes squeeze t take transpose tril triu unbind unfold
+        unsafe_split unsafe_split_with_sizes unsqueeze upsample_nearest1d upsample_nearest2d
+        upsample_nearest3d view"""
     ),
     ("self", "value"): names("constant_pad_nd index_fill masked_fill"),
-    ("self", "input"): names(
-        """_upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d
-        upsample_nearest1d upsample_nearest2d upsample_nearest3d"""
-    ),
     ("self", "other"): names("where"),
     ("self", "source"): names("index_copy masked_scatter"),
     ("self", "src", "value"): names("copy diagonal_scatter scatter select_scatter slice_scatter"),
@@ -52,7 +43,8 @@ _OPERANDS = {name: operands for operands, names in MOVES.items() for name in nam
 def move(graph: Draft, call: Call) -> list[Value]:
     """One rearrangement per result."""
     if call.get("accumulate"):
-        return [_add_up(graph, call, "values", lambda numbers: numbers[_indices(call)])]
+        indices = [slice(None) if index is None else index.cpu() for index in call.tensors["indices"]]
+        return [_add_up(graph, call, call["values"], numbered(call.shape)[0][tuple(indices)])]
     moved = {name: call[name] for name in _OPERANDS[call.name.removesuffix("_copy")] if name in call}
     inputs = [leaf for leaf in dict.fromkeys(leaves(moved)) if varies(leaf)]
     if set(inputs) != set(call.activations()):
@@ -60,20 +52,16 @@ def move(graph: Draft, call: Call) -> list[Value]:
 
     if call.name.removesuffix("_copy") in _VIEWS:
         return _views(graph, call)
-    numbers = dict(zip(inputs, numbered(inputs), strict=True))
+    numbers = dict(zip(inputs, numbered(*(x.shape for x in inputs)), strict=True))
     stand_ins = replaced(moved, lambda leaf: numbers[leaf] if varies(leaf) else _constant(leaf))
-    others = {name: given for name, given in call.tensors.items() if name not in moved}
-    results = call_by_name(call.operation, on_cpu(others) | stand_ins)
-    results = results if isinstance(results, (list, tuple)) else [results]
-    return [rearrange(graph, inputs, result) for result in results]
+    return [graph.rearrange(inputs, result) for result in call.again(stand_ins)]
 
 
 def _views(graph: Draft, call: Call) -> list[Value]:
     x = call["self"]
     whole = torch.empty(x.shape, device="meta")
-    results = call_by_name(_view_of(call.operation), call.tensors | {"self": whole})
     values = []
-    for part in results if isinstance(results, (list, tuple)) else [results]:
+    for part in call.again({"self": whole}, _view_of(call.operation)):
         unmoved = part.numel() == x.size and part.is_contiguous()
         view = None if unmoved else View.of(part)
         values.append(graph.emit(Rearrangement((x.shape,), tuple(part.shape), view=view), [x], part.shape))
@@ -90,10 +78,8 @@ def _view_of(operation):
     return getattr(packet, overload)
 
 
-def _constant(leaf) -> Tensor | int | None:
+def _constant(leaf) -> Tensor | int:
     """Zeros, the number of constants, in the place of one."""
-    if leaf is None:
-        return None
     return torch.zeros(leaf.shape, dtype=torch.float64) if isinstance(leaf, (Value, Tensor)) else 0
 
 
@@ -128,15 +114,15 @@ def _concatenate(graph: Draft, call: Call) -> Value:
 @rule("glu")
 def _gated_linear_unit(graph: Draft, call: Call) -> Value:
     x, dim = call["self"], call["dim"]
-    (numbers,) = numbered([x])
-    halves = [rearrange(graph, [x], half) for half in numbers.chunk(2, dim)]
-    return unite(graph, halves, call.shape)
+    (numbers,) = numbered(x.shape)
+    halves = [graph.rearrange([x], half) for half in numbers.chunk(2, dim)]
+    return graph.unite(halves, call.shape)
 
 
 @rule("col2im")
 def _fold(graph: Draft, call: Call) -> Value:
     settings = (call[name] for name in ("kernel_size", "dilation", "padding", "stride"))
-    (numbers,) = numbered([Value(call.shape, varying=True)])
+    (numbers,) = numbered(call.shape)
     images = numbers if numbers.ndim == 4 else numbers[None]
     target = torch.ops.aten.im2col(images, *settings).reshape(call["self"].shape)
     return _accumulate(graph, call["self"], call.shape, target)
@@ -144,13 +130,17 @@ def _fold(graph: Draft, call: Call) -> Value:
 
 def scatter_add(graph: Draft, call: Call) -> Value:
     """Adds up elements at places that do not depend on the input."""
-    source = tuple(map(slice, call.tensors["index"].shape))  # more of the source than indices is not read
-    return _add_up(graph, call, "src", lambda n: n.gather(call["dim"], _constant_index(call)), source)
+    source, index = call["src"], _constant_index(call)
+    if varies(source) and source.shape != tuple(index.shape):  # more of the source than indices is not read
+        (elements,) = numbered(source.shape)
+        source = graph.rearrange([source], elements[tuple(map(slice, index.shape))])
+    return _add_up(graph, call, source, numbered(call.shape)[0].gather(call["dim"], index))
 
 
-@rule(*names("index_add index_reduce"))
+@rule("index_add index_reduce")
 def _index_add(graph: Draft, call: Call) -> Value:
-    return _add_up(graph, call, "source", lambda n: n.index_select(call["dim"], _constant_index(call)))
+    places = numbered(call.shape)[0].index_select(call["dim"], _constant_index(call))
+    return _add_up(graph, call, call["source"], places)
 
 
 def _constant_index(call: Call) -> Tensor:
@@ -159,24 +149,12 @@ def _constant_index(call: Call) -> Tensor:
     return call.tensors["index"].cpu()
 
 
-def _indices(call: Call) -> tuple:
-    if any(map(varies, call["indices"])):
-        raise UserError("its indices depend on the input")
-    return tuple(slice(None) if index is None else index.cpu() for index in call.tensors["indices"])
-
-
-def _add_up(graph: Draft, call: Call, source: str, where, read: tuple[slice, ...] = ()) -> Value:
-    """Elements of the source are added to those of the operand at places that do not depend on the input."""
-    (numbers,) = numbered([Value(call.shape, varying=True)])
-    places = where(numbers)
+def _add_up(graph: Draft, call: Call, source, places: Tensor) -> Value:
+    """Elements of the source are added to those of the operand, at the numbers of these."""
     terms = [call["self"]] if varies(call["self"]) else []
-    if varies(call[source]):
-        x = call[source]
-        if read and places.shape != x.shape:
-            (elements,) = numbered([x])
-            x = rearrange(graph, [x], elements[read])
-        terms.append(_accumulate(graph, x, call.shape, places.expand(x.shape)))
-    return unite(graph, terms, call.shape)
+    if varies(source):
+        terms.append(_accumulate(graph, source, call.shape, places.expand(source.shape)))
+    return graph.unite(terms, call.shape)
 
 
 def _accumulate(graph: Draft, x: Value, shape: tuple[int, ...], target: Tensor) -> Value:

@@ -5,21 +5,11 @@ from operator import itemgetter
 import numpy as np
 import torch
 
-from effective_sparsity.connectivity.calls import Call, Draft, Value, Weight
+from effective_sparsity.connectivity.calls import Call
+from effective_sparsity.connectivity.constants import Weight
+from effective_sparsity.connectivity.draft import Draft, Value, numbered, varies
 from effective_sparsity.connectivity.operators import ActivationProduct, Attention
-from effective_sparsity.connectivity.rules.basics import (
-    merge,
-    names,
-    numbered,
-    rearrange,
-    reduce,
-    reshape,
-    rule,
-    unite,
-    varies,
-)
-from effective_sparsity.connectivity.rules.elementwise import link
-from effective_sparsity.connectivity.rules.sampling import per_dimension
+from effective_sparsity.connectivity.rules.register import names, rule
 from effective_sparsity.connectivity.weighted import (
     ActivationTimesWeight,
     Convolution,
@@ -41,7 +31,6 @@ _FACTORS = {
     "addmv": ("mat", "vec", None, 1),
     "dot": ("self", "tensor", 0, 1),
     "vdot": ("self", "other", 0, 1),
-    "ger": ("self", "vec2", 1, 0),
     "addr": ("vec1", "vec2", 1, 0),
 }
 _ADDING = names("addmm _addmm_activation baddbmm addmv addr")
@@ -55,8 +44,8 @@ def _product(graph: Draft, call: Call) -> Value:
         a = _as_matrix(graph, call, left, left_dim)
         b = _as_matrix(graph, call, right, right_dim)
         product = _multiply(graph, a, b)
-        terms.append(product if product.shape == call.shape else reshape(graph, product, call.shape))
-    return merge(graph, terms, call.shape)
+        terms.append(product if product.shape == call.shape else graph.reshape(product, call.shape))
+    return graph.merge(terms, call.shape)
 
 
 def _as_matrix(graph: Draft, call: Call, name: str, dim: int | None) -> Value | Weight:
@@ -66,7 +55,7 @@ def _as_matrix(graph: Draft, call: Call, name: str, dim: int | None) -> Value | 
         return factor
     shape = (1, *factor.shape) if dim == 0 else (*factor.shape, 1)
     if isinstance(factor, Value):
-        return reshape(graph, factor, shape)
+        return graph.reshape(factor, shape)
     return factor.moved(lambda tensor: tensor.reshape(shape), shape)
 
 
@@ -80,7 +69,7 @@ def _multiply(graph: Draft, a: Value | Weight, b: Value | Weight) -> Value:
     return graph.emit(ActivationProduct(a.shape, b.shape), [a, b], shape)
 
 
-@rule(*names("_grouped_mm transformers.grouped_mm_fallback"))
+@rule("_grouped_mm transformers.grouped_mm_fallback")
 def _experts(graph: Draft, call: Call) -> Value:
     """A mixture of experts: any token may be routed to any expert, and is moved by the routing itself."""
     tokens, experts = ("self", "mat2") if "mat2" in call else ("input", "weight")
@@ -90,8 +79,8 @@ def _experts(graph: Draft, call: Call) -> Value:
     terms = [
         _multiply(graph, x, weight.moved(itemgetter(i), weight.shape[1:])) for i in range(weight.shape[0])
     ]
-    terms += [reduce(graph, call["offs"], [0])] if varies(call.get("offs")) else []
-    return unite(graph, terms, call.shape)
+    terms += [graph.reduce(call["offs"], [0])] if varies(call.get("offs")) else []
+    return graph.unite(terms, call.shape)
 
 
 @rule("addbmm")
@@ -99,14 +88,14 @@ def _add_products(graph: Draft, call: Call) -> Value:
     raise UserError("it adds up a stack of products; use torch.bmm and a sum")
 
 
-@rule(*names("convolution _convolution"))
+@rule("convolution _convolution")
 def _convolution(graph: Draft, call: Call) -> Value:
     terms = [_convolve(graph, call)] if varies(call["input"]) else []
     if varies(call["weight"]):
         terms.append(_through_kernel(graph, call))
     if varies(call["bias"]):
-        terms.append(reshape(graph, call["bias"], (call["bias"].size, *(1,) * _spatial(call))))
-    return merge(graph, terms, call.shape)
+        terms.append(graph.reshape(call["bias"], (call["bias"].size, *(1,) * _spatial(call))))
+    return graph.merge(terms, call.shape)
 
 
 def _convolve(graph: Draft, call: Call) -> Value:
@@ -117,33 +106,27 @@ def _convolve(graph: Draft, call: Call) -> Value:
 
 def _window(call: Call) -> Window:
     spatial = _spatial(call)
-    fine, coarse = tuple(call["input"].shape[-spatial:]), tuple(call.shape[-spatial:])
+    fine, coarse = call["input"].shape[-spatial:], call.shape[-spatial:]
     if call["transposed"]:
         fine, coarse = coarse, fine
-    return Window(
-        kernel=tuple(call["weight"].shape[2:]),
-        stride=per_dimension(call["stride"], spatial),
-        padding=per_dimension(call["padding"], spatial),
-        dilation=per_dimension(call["dilation"], spatial),
-        size=fine,
-        steps=coarse,
-    )
+    kernel = call["weight"].shape[2:]
+    return Window.of(fine, coarse, kernel, call["stride"], call["padding"], call["dilation"])
 
 
 def _through_kernel(graph: Draft, call: Call) -> Value:
     """From the elements of a kernel that depends on the input to their channel, where they see no padding."""
     kernel, groups, window = call["weight"], call["groups"], _window(call)
     if call["transposed"]:  # (inputs, outputs / groups, ...)
-        flat = reshape(graph, kernel, (groups, kernel.shape[0] // groups, kernel.shape[1], window.taps))
-        taps = reduce(graph, flat, [1], keepdim=False)
+        flat = graph.reshape(kernel, (groups, kernel.shape[0] // groups, kernel.shape[1], window.taps))
+        taps = graph.reduce(flat, [1], keepdim=False)
         seen = window.seen_by(np.ones((1, *window.steps), bool), fill=False)
     else:
-        flat = reshape(graph, kernel, (*kernel.shape[:2], window.taps))
-        taps = reduce(graph, flat, [1], keepdim=False)
+        flat = graph.reshape(kernel, (*kernel.shape[:2], window.taps))
+        taps = graph.reduce(flat, [1], keepdim=False)
         seen = window.unfold(np.ones((1, 1, *window.size), bool), fill=False)[0]
-    taps = reshape(graph, taps, (taps.size // window.taps, window.taps))
-    linked = link(graph, taps, 1, seen.reshape(window.taps, -1).T)
-    return reshape(graph, linked, (linked.shape[0], *call.shape[-_spatial(call) :]))
+    taps = graph.reshape(taps, (taps.size // window.taps, window.taps))
+    linked = graph.link(taps, 1, seen.reshape(window.taps, -1).T)
+    return graph.reshape(linked, (linked.shape[0], *call.shape[-_spatial(call) :]))
 
 
 def _spatial(call: Call) -> int:
@@ -151,11 +134,9 @@ def _spatial(call: Call) -> int:
 
 
 @rule(
-    *names(
-        """scaled_dot_product_attention _scaled_dot_product_attention_math _scaled_dot_product_cudnn_attention
-        _scaled_dot_product_efficient_attention _scaled_dot_product_flash_attention
-        _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_fused_attention_overrideable"""
-    )
+    """scaled_dot_product_attention _scaled_dot_product_attention_math _scaled_dot_product_cudnn_attention
+    _scaled_dot_product_efficient_attention _scaled_dot_product_flash_attention
+    _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_fused_attention_overrideable"""
 )
 def _attention(graph: Draft, call: Call) -> Value:
     """softmax(Q K^T) V: token m has the paths of its own query, and of the keys and values of all tokens that
@@ -167,27 +148,27 @@ def _attention(graph: Draft, call: Call) -> Value:
     if varies(value):
         tokens.append(_for_all_heads(graph, value, heads))
     if varies(key):
-        tokens.append(_for_all_heads(graph, reduce(graph, key, [-1]), heads))
+        tokens.append(_for_all_heads(graph, graph.reduce(key, [-1]), heads))
     terms = []
     if tokens:
-        sources = merge(graph, tokens, (*heads, *value.shape[-2:]))
+        sources = graph.merge(tokens, (*heads, *value.shape[-2:]))
         terms.append(_attend(graph, sources, _allowed(call, query.shape[-2], key.shape[-2])))
     mask = _mask(call)
-    terms += [reduce(graph, x, [-1]) for x in (query, mask) if isinstance(x, Value) and x.varying]
-    return unite(graph, terms, call.shape)
+    terms += [graph.reduce(x, [-1]) for x in (query, mask) if isinstance(x, Value) and x.varying]
+    return graph.unite(terms, call.shape)
 
 
 def _for_all_heads(graph: Draft, x: Value, heads: tuple[int, ...]) -> Value:
     """Grouped-query attention: each head of keys and values serves several heads of queries in a row."""
     if not heads or x.shape[-3] in (1, heads[-1]):
         return x
-    (numbers,) = numbered([x])
-    return rearrange(graph, [x], numbers.repeat_interleave(heads[-1] // x.shape[-3], -3))
+    (numbers,) = numbered(x.shape)
+    return graph.rearrange([x], numbers.repeat_interleave(heads[-1] // x.shape[-3], -3))
 
 
 def _attend(graph: Draft, sources: Value, allowed: torch.Tensor) -> Value:
     if allowed.all():
-        return reduce(graph, sources, [-2])
+        return graph.reduce(sources, [-2])
     shape = (*sources.shape[:-2], allowed.shape[-2], sources.shape[-1])
     return graph.emit(Attention(sources.shape, allowed.numpy()), [sources], shape)
 
