@@ -24,12 +24,13 @@ class Classes:
         return np.arange(start, start + count)
 
     def find(self, units: np.ndarray) -> np.ndarray:
-        """For each unit the number that stands for its class."""
-        return np.array([self._find(unit) for unit in units.tolist()], dtype=np.int64)
+        """For each unit the number that stands for its class, in the shape of the units."""
+        roots = [self._find(unit) for unit in units.reshape(-1).tolist()]
+        return np.array(roots, np.int64).reshape(units.shape)
 
     def join(self, units: np.ndarray, others: np.ndarray) -> None:
         """Ties units to others, pair by pair; tying a unit to a fixed one fixes it."""
-        for unit, other in zip(units.tolist(), others.tolist(), strict=True):
+        for unit, other in zip(units.reshape(-1).tolist(), others.reshape(-1).tolist(), strict=True):
             a, b = sorted((self._find(unit), self._find(other)))
             if a != b:
                 self._parents[b] = a
@@ -39,7 +40,7 @@ class Classes:
     def fix(self, units: np.ndarray, reason: str) -> bool:
         """Keeps units, whatever they do; whether any of them was not fixed before."""
         news = False
-        for root in set(self.find(units).tolist()):
+        for root in set(self.find(units).reshape(-1).tolist()):
             if root not in self._reasons:
                 self._reasons[root] = reason
                 news = True

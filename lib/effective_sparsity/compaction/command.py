@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from effective_sparsity.compaction.compacting import Compaction, compaction
 from effective_sparsity.compaction.layers import ConstantOutputs
-from effective_sparsity.compaction.onnx import save_onnx
+from effective_sparsity.compaction.onnx import exported, save_onnx
 from effective_sparsity.compaction.plain import sample_shape
 from effective_sparsity.errors import UserError
 from effective_sparsity.storage import replacing
@@ -27,16 +27,11 @@ def run(options: argparse.Namespace, model: nn.Module, inputs, masks: Mapping[st
             f"{options.model} has no layer that can be narrowed; give a model that is built of layers of "
             "torch.nn, as module:function"
         )
-    small = result.model.eval()
-    like = next(
-        (tensor for tensor in small.state_dict().values() if tensor.is_floating_point()), torch.empty(0)
-    )
-    sample = torch.zeros((2, *shape), dtype=like.dtype)
-    program = torch.export.export(small, (sample,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
+    program = exported(result.model, shape)
     with replacing(options.output) as temporary, temporary.open("wb") as file:
         torch.export.save(program, file)
     if options.onnx:
-        save_onnx(small, shape, options.onnx, sparse=True)
+        save_onnx(result.model, shape, options.onnx, sparse=True)
     _print(model, result)
 
 

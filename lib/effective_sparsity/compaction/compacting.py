@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from effective_sparsity.compaction.correspondence import Correspondence
-from effective_sparsity.compaction.layers import TRANSPOSED, ConstantOutputs
-from effective_sparsity.compaction.narrowing import narrow_kernel, narrowed
+from effective_sparsity.compaction.layers import ConstantOutputs
+from effective_sparsity.compaction.narrowing import cut, narrowed
 from effective_sparsity.compaction.plain import plain_copy, plain_names, sample_shape
 from effective_sparsity.compaction.plan import Plan
 from effective_sparsity.compaction.recording import Recording, record
@@ -144,21 +144,22 @@ def compaction(
     if recording.failure:
         raise recording.failure
     plan = _settled(exact, kept, recording, constants, input_shape)
-    changes = [plan.dependence.changes[value].any() for value in recording.graph.outputs]
+    changes = [plan.changes[value].any() for value in recording.graph.outputs]
     if not any(changes):
         warnings.warn(
             "no path is left from the inputs to the outputs: the network is a constant", stacklevel=3
         )
     if not any(changes) and constants != "train":
         return Compaction(ConstantOutputs(exact, masked, input_shape), {}, (), (), (), {})
-    small = narrowed(masked, plan)
+    small, places = narrowed(masked, plan), _places(exact, plan)
+    left = kept.keys() & dict(small.named_parameters()).keys()
     return Compaction(
         small,
-        _narrow_masks(small, kept, plan),
+        {name: torch.from_numpy(mask).take(places[name]) for name, mask in kept.items() if name in left},
         _widths(plan),
         tuple(plan.constant_layers),
         tuple(sorted(plan.idle_layers)),
-        _places(exact, plan),
+        places,
     )
 
 
@@ -198,33 +199,13 @@ def _settled(
     )
 
 
-def _narrow_masks(model: nn.Module, masks: Mapping[str, np.ndarray], plan: Plan) -> dict[str, Tensor]:
-    narrow = {}
-    parameters = dict(model.named_parameters())
-    for name, mask in masks.items():
-        if name not in parameters:
-            continue
-        kernel, tensor = plan.propagation.kernels.get(name), torch.from_numpy(mask)
-        if kernel is not None:
-            layer = model.get_submodule(name.rpartition(".")[0])
-            sides = plan.keeps(kernel.inputs), plan.keeps(kernel.outputs)
-            tensor = narrow_kernel(tensor, *sides, kernel.groups, isinstance(layer, TRANSPOSED))
-        narrow[name] = tensor
-    return narrow
-
-
 def _places(model: nn.Module, plan: Plan) -> dict[str, Tensor]:
     """See `Compaction`: what narrowing leaves of a model whose entries are numbered."""
-    numbered, unshifted = copy.deepcopy(model), copy.copy(plan)
-    unshifted.shifts = {}
-    for entry in numbered.state_dict().values():
-        entry.copy_(torch.arange(entry.numel()).view(entry.shape))
+    numbered = copy.deepcopy(model)
     state = numbered.state_dict()
-    return {
-        name: entry.long()
-        for name, entry in narrowed(numbered, unshifted).state_dict().items()
-        if name in state
-    }
+    for entry in state.values():
+        entry.copy_(torch.arange(entry.numel()).view(entry.shape))
+    return {name: entry.long() for name, entry in cut(numbered, plan).state_dict().items() if name in state}
 
 
 def _widths(plan: Plan) -> tuple[Width, ...]:

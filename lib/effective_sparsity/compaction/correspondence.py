@@ -15,13 +15,12 @@ from torch import Tensor
 from effective_sparsity.compaction.movements import sources
 from effective_sparsity.compaction.narrowing import n_groups
 from effective_sparsity.compaction.plan import Plan
-from effective_sparsity.compaction.recording import Recorded, Recording
-from effective_sparsity.connectivity import operators, weighted
+from effective_sparsity.compaction.recording import Recorded, Recording, varies
+from effective_sparsity.connectivity.calls import leaves
 from effective_sparsity.connectivity.graph import Step, WeightedStep
+from effective_sparsity.connectivity.operators import Concatenation, Rearrangement
 
-_MOVEMENTS = (operators.Rearrangement, operators.Concatenation)
-_KERNELS = (weighted.Convolution, weighted.TransposedConvolution, weighted.ActivationTimesWeight)
-_SETTINGS = ("allowed", "dim", "dims", "keepdim", "linked", "rows", "steps", "target", "window")
+_MOVEMENTS = (Rearrangement, Concatenation)
 
 
 class Correspondence:
@@ -53,7 +52,8 @@ class Correspondence:
         for recorded, other in zip(calls, others, strict=False):
             if recorded.call.name != other.call.name:
                 return recorded
-            if not self._is_discarded(recorded) and not self._corresponds(recorded, other):
+            discarded = recorded.outputs and self._plan.discards(recorded)
+            if not discarded and not self._corresponds(recorded, other):
                 return recorded
         if len(calls) > len(others):
             return calls[len(others)]
@@ -67,9 +67,6 @@ class Correspondence:
             self._sums[recorded.inputs[0]] = recorded.outputs[0]
             return False
         return self._plan.runs(name)
-
-    def _is_discarded(self, recorded: Recorded) -> bool:
-        return bool(recorded.outputs) and self._plan.discarded.issuperset(recorded.outputs)
 
     def _corresponds(self, recorded: Recorded, other: Recorded) -> bool:
         counterparts = iter(other.steps)
@@ -94,37 +91,32 @@ class Correspondence:
         return tuple(self._numbers[value] for value in values if value in self._numbers)
 
     def _same_arguments(self, recorded: Recorded, other: Recorded) -> bool:
-        """Numbers, and constants that are not parameters of a layer that was narrowed."""
-        if any(isinstance(step.operator, _KERNELS) for step in recorded.steps):
-            return True  # their arguments are compared as settings of the operators, and so are sizes below
-        plan = self._plan
-        moves = any(isinstance(step.operator, _MOVEMENTS) for step in recorded.steps)
-        own = recorded.module in plan.propagation.unitwise or recorded.module in plan.kernel_layers
-        pairs = zip(recorded.call.leaves(), other.call.leaves(), strict=True)
-        for (argument, value), (counterpart, _) in pairs:
-            if isinstance(argument, Tensor):
-                varying = getattr(value, "varying", False)
-                if not varying and not own and not _equal(argument, counterpart):
+        """Constants, but for the parameters of narrowed layers; and numbers, but for the sizes of views."""
+        plan, expected = self._plan, dict(recorded.call.tensors)
+        kernel = plan.kernel_layers.get(recorded.module)
+        if kernel is not None and "groups" in expected:
+            expected["groups"] = n_groups(plan.keeps(kernel.inputs), kernel.groups)
+        own = kernel is not None or recorded.module in plan.propagation.unitwise
+        moves = all(isinstance(step.operator, _MOVEMENTS) for step in recorded.steps)
+        arguments, counterparts = leaves(expected), leaves(other.call.tensors)
+        if len(arguments) != len(counterparts):
+            return False
+        for argument, counterpart, (_, value) in zip(
+            arguments, counterparts, recorded.call.leaves(), strict=True
+        ):
+            if isinstance(argument, Tensor) or isinstance(counterpart, Tensor):
+                if not own and not varies(value) and not _equal(argument, counterpart):
                     return False
             elif not moves and argument != counterpart:
                 return False
         return True
 
     def _same_step(self, step: Step | WeightedStep, counterpart: Step | WeightedStep) -> bool:
-        operator, other = step.operator, counterpart.operator
-        if type(operator) is not type(other) or self._narrow.graph.shapes[counterpart.output] != self._shape(
-            step.output
-        ):
+        if type(step.operator) is not type(counterpart.operator):
             return False
-        if isinstance(operator, _MOVEMENTS):
-            return self._same_movement(step, counterpart)
-        if any(not np.array_equal(getattr(operator, name, 0), getattr(other, name, 0)) for name in _SETTINGS):
+        if self._narrow.graph.shapes[counterpart.output] != self._shape(step.output):
             return False
-        kernel = self._plan.propagation.kernels.get((step.weight and step.weight.parameter) or "")
-        if kernel is not None:
-            inputs = self._plan.keeps(kernel.inputs)
-            return getattr(other, "groups", 1) == n_groups(inputs, kernel.groups)
-        return getattr(operator, "groups", 1) == getattr(other, "groups", 1)
+        return not isinstance(step.operator, _MOVEMENTS) or self._same_movement(step, counterpart)
 
     def _same_movement(self, step: Step | WeightedStep, counterpart: Step | WeightedStep) -> bool:
         """Whether each element of the narrow result comes from the counterpart of its source."""
@@ -135,27 +127,18 @@ class Correspondence:
             if value in self._numbers:
                 shape = self._shape(value)
                 numbers = np.arange(start, start + prod(shape)).reshape(shape)
-                marks[self._kept(value)] = numbers
+                marks[self._plan.kept(value)] = numbers
                 after.append(numbers)
                 start += numbers.size
             before.append(marks)
-        moved = sources(step.operator, before)[self._kept(step.output)]
+        moved = sources(step.operator, before)[self._plan.kept(step.output)]
         return np.array_equal(np.maximum(moved, 0), np.maximum(sources(counterpart.operator, after), 0))
 
-    def _kept(self, value: int) -> tuple[np.ndarray, ...]:
-        """An index of the elements of a value that are kept."""
-        shape, units = self._plan.recording.graph.shapes[value], self._plan.propagation.units[value]
-        kept = [np.arange(size) for size in shape]
-        if units is not None:
-            kept[units.dim] = np.flatnonzero(self._plan.keeps(units.ids))
-        return np.ix_(*kept)
-
     def _shape(self, value: int) -> tuple[int, ...]:
-        shape, units = list(self._plan.recording.graph.shapes[value]), self._plan.propagation.units[value]
-        if units is not None:
-            shape[units.dim] = int(self._plan.keeps(units.ids).sum())
-        return tuple(shape)
+        return tuple(index.size for index in self._plan.kept(value))
 
 
-def _equal(constant: Tensor, other: object) -> bool:
-    return isinstance(other, Tensor) and constant.shape == other.shape and torch.equal(constant, other)
+def _equal(constant: object, other: object) -> bool:
+    if not (isinstance(constant, Tensor) and isinstance(other, Tensor)):
+        return False
+    return constant.shape == other.shape and torch.equal(constant, other)

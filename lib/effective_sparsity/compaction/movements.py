@@ -8,9 +8,6 @@ from effective_sparsity.compaction.classes import Classes
 from effective_sparsity.connectivity.operators import Concatenation, Operator, Rearrangement
 from effective_sparsity.connectivity.weighted import Weighted
 
-Shape = tuple[int, ...]
-Operand = tuple[Shape, int | None]  # shape, and the dimension of its units if it has any
-
 _NOTHING = -1  # in the place of a unit: the element was filled in by the operation
 
 
@@ -36,52 +33,39 @@ def sources(operator: Operator | Weighted, elements: Sequence[np.ndarray]) -> np
 
 
 def follow(
-    operator: Operator | Weighted,
-    operands: Sequence[Operand],
-    classes: Classes,
-    ids: Sequence[np.ndarray | None],
-) -> tuple[int, np.ndarray] | None:
-    """The dimension of the units in the result, and the unit at each index of it.
+    operator: Operator | Weighted, elements: Sequence[np.ndarray], classes: Classes
+) -> np.ndarray | None:
+    """The units of the result, along the one dimension that they have to themselves.
 
     Units that come to lie at the same index are tied. Where several dimensions could be that of the units, it
     is the one that ties least.
 
     Args:
         operator: a rearrangement or concatenation.
-        operands: the operands' shapes and dimensions of units.
+        elements: for each operand the unit at each of its elements.
         classes: in which units are tied.
-        ids: of the units of each operand.
 
     Returns:
-        None if no dimension leaves two units apart.
+        Of the rank of the result, with size 1 in the other dimensions; None if no dimension leaves two units
+        apart.
     """
-    elements = [
-        np.zeros(shape, np.int64) if dim is None or unit is None else _spread(unit, shape, dim)
-        for (shape, dim), unit in zip(operands, ids, strict=True)
-    ]
     moved = sources(operator, elements)
     candidates = [_ties(moved, dim) for dim in range(moved.ndim) if moved.shape[dim] > 1]
-    best = max(candidates, key=lambda candidate: candidate[0], default=None)
-    if best is None or best[0] < 2:
+    n_classes, units, pairs = max(candidates, key=lambda candidate: candidate[0], default=(0, moved, moved))
+    if n_classes < 2:
         return None
-    _, dim, first, pairs = best
     classes.join(pairs[:, 0], pairs[:, 1])
-    return dim, first
+    return units
 
 
-def _spread(ids: np.ndarray, shape: Shape, dim: int) -> np.ndarray:
-    return np.broadcast_to(ids.reshape(-1, *(1,) * (len(shape) - dim - 1)), shape)
-
-
-def _ties(moved: np.ndarray, dim: int) -> tuple[int, int, np.ndarray, np.ndarray]:
-    """If dim were the units' dimension: how many classes are left, dim, a unit per index, and the ties."""
-    rows = np.moveaxis(moved, dim, 0).reshape(moved.shape[dim], -1)
-    first = rows.max(1)  # nothing is less than any unit
-    firsts = np.broadcast_to(first[:, None], rows.shape)
-    other = (rows != _NOTHING) & (rows != firsts)
-    pairs = np.unique(np.stack([firsts[other], rows[other]], 1), axis=0)
-    first = np.where(first == _NOTHING, 0, first)
-    tied = Classes()
-    tied.new(int(moved.max()))
-    tied.join(pairs[:, 0], pairs[:, 1])
-    return len(np.unique(tied.find(first))), dim, first, pairs
+def _ties(moved: np.ndarray, dim: int) -> tuple[int, np.ndarray, np.ndarray]:
+    """If dim were the units' dimension: how many classes are left, a unit per index, and the ties."""
+    others = tuple(other for other in range(moved.ndim) if other != dim)
+    units = moved.max(others, keepdims=True)  # nothing is less than any unit
+    tied = (moved != _NOTHING) & (moved != units)
+    pairs = np.unique(np.stack([np.broadcast_to(units, moved.shape)[tied], moved[tied]], 1), axis=0)
+    units = np.maximum(units, 0)
+    classes = Classes()
+    classes.new(int(moved.max()))
+    classes.join(pairs[:, 0], pairs[:, 1])
+    return len(np.unique(classes.find(units))), units, pairs

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from effective_sparsity.compaction.layers import (
     BIAS_MAPS,
-    TRANSPOSED,
     Constant,
     KernelLayer,
     WithBiasMap,
@@ -19,7 +18,17 @@ from effective_sparsity.compaction.units import Kernel
 
 
 def narrowed(model: nn.Module, plan: Plan) -> nn.Module:
-    """A copy of the masked model whose layers have the units that are kept."""
+    """A copy of the masked model whose layers have the units that are kept, and constants in their biases."""
+    compact = cut(model, plan)
+    for name, shift in plan.shifts.items():
+        kept = torch.from_numpy(plan.keeps(plan.kernel_layers[name].outputs))
+        layer = compact.get_submodule(name)
+        compact.set_submodule(name, _shifted(layer, shift[kept].to(layer.weight)))
+    return compact
+
+
+def cut(model: nn.Module, plan: Plan) -> nn.Module:
+    """As `narrowed`, without the constants."""
     compact = copy.deepcopy(model)
     originals = dict(compact.named_parameters())  # kept alive, so that no other object takes their ids
     kernels = {id(originals[name]): kernel for name, kernel in plan.propagation.kernels.items()}
@@ -32,29 +41,9 @@ def narrowed(model: nn.Module, plan: Plan) -> nn.Module:
             compact.set_submodule(name, nn.Identity())
         elif kernel is not None and is_kernel_layer(module):
             _narrow_kernel_layer(module, plan, kernel, sliced)
-            if name in plan.shifts:
-                shift = plan.shifts[name][torch.from_numpy(plan.keeps(kernel.outputs))]
-                compact.set_submodule(name, _shifted(module, shift))
         elif name in plan.propagation.unitwise:
             _narrow_unitwise_layer(module, plan.keeps(plan.propagation.unitwise[name]))
     return compact
-
-
-def narrow_kernel(
-    tensor: Tensor, inputs: np.ndarray, outputs: np.ndarray, groups: int, transposed: bool
-) -> Tensor:
-    """A weight, or a mask of its shape, with the inputs and outputs that are kept.
-
-    Args:
-        tensor: shape (outputs, inputs / groups, *taps); (inputs, outputs / groups, *taps) if transposed.
-        inputs, outputs: boolean, True where the unit is kept.
-    """
-    first, second = (inputs, outputs) if transposed else (outputs, inputs)
-    rows, columns = torch.from_numpy(first).view(groups, -1), torch.from_numpy(second).view(groups, -1)
-    blocks = tensor.detach().view(groups, -1, *tensor.shape[1:])
-    return torch.cat(
-        [block[row][:, column] for block, row, column in zip(blocks, rows, columns, strict=True) if row.any()]
-    ).contiguous()
 
 
 def n_groups(inputs: np.ndarray, groups: int) -> int:
@@ -66,10 +55,13 @@ def _narrow_kernel_layer(
     module: KernelLayer, plan: Plan, kernel: Kernel, sliced: dict[int, nn.Parameter]
 ) -> None:
     inputs, outputs = plan.keeps(kernel.inputs), plan.keeps(kernel.outputs)
+    if inputs.all() and outputs.all():
+        return  # which leaves what shares the weight with this layer in another way
     weight = module.weight
     if id(weight) not in sliced:
-        narrow = narrow_kernel(weight, inputs, outputs, kernel.groups, isinstance(module, TRANSPOSED))
-        sliced[id(weight)] = nn.Parameter(narrow, weight.requires_grad)
+        sliced[id(weight)] = nn.Parameter(
+            _narrow_kernel(weight, kernel, inputs, outputs), weight.requires_grad
+        )
     module.weight = sliced[id(weight)]
     if isinstance(module, nn.Linear):
         module.in_features, module.out_features = int(inputs.sum()), int(outputs.sum())
@@ -80,6 +72,17 @@ def _narrow_kernel_layer(
         _slice(module, "bias", outputs)
     if isinstance(module, WithBiasMap):
         _slice(module, "bias_map", outputs)
+
+
+def _narrow_kernel(weight: Tensor, kernel: Kernel, inputs: np.ndarray, outputs: np.ndarray) -> Tensor:
+    """The weight of the units that are kept, of shape (outputs, inputs / groups, *taps) unless transposed."""
+    first, second = (inputs, outputs) if kernel.transposed else (outputs, inputs)
+    sides = (torch.from_numpy(side).view(kernel.groups, -1) for side in (first, second))
+    blocks = weight.detach().view(kernel.groups, -1, *weight.shape[1:])
+    parts = [
+        block[rows][:, columns] for block, rows, columns in zip(blocks, *sides, strict=True) if rows.any()
+    ]
+    return torch.cat(parts).contiguous()
 
 
 def _narrow_unitwise_layer(module: nn.Module, kept: np.ndarray) -> None:
@@ -94,14 +97,13 @@ def _narrow_unitwise_layer(module: nn.Module, kept: np.ndarray) -> None:
 
 def _slice(module: nn.Module, name: str, kept: np.ndarray) -> None:
     tensor = getattr(module, name)
-    narrow = tensor.detach()[torch.from_numpy(kept).to(tensor.device)].clone()
+    narrow = tensor.detach()[torch.from_numpy(kept).to(tensor.device)]
     is_parameter = isinstance(tensor, nn.Parameter)
     setattr(module, name, nn.Parameter(narrow, tensor.requires_grad) if is_parameter else narrow)
 
 
 def _shifted(module: KernelLayer, shift: Tensor) -> nn.Module:
     """A layer with a shift of its results, of shape (outputs,) or (outputs, *positions)."""
-    shift = shift.to(module.weight)
     with torch.no_grad():
         if shift.ndim == 1:
             if module.bias is None:
@@ -123,10 +125,6 @@ def _with_bias_map(module: nn.Module, shift: Tensor) -> WithBiasMap:
 
 
 def _constant(module: nn.Module, plan: Plan, value: int) -> Constant:
-    result = plan.recording.results[value][0]
-    units = plan.propagation.units[value]
-    if units is not None:
-        kept = torch.from_numpy(np.flatnonzero(plan.keeps(units.ids)))
-        result = result.index_select(units.dim - 1, kept)
+    (result,) = plan.recording.results[value].numpy()[plan.kept(value)]
     like = next(tensor for tensor in [*module.parameters(), *module.buffers()] if tensor.is_floating_point())
-    return Constant(result.to(like).clone())
+    return Constant(torch.from_numpy(result).to(like).clone())

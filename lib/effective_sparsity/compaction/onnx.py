@@ -1,4 +1,4 @@
-"""Networks as ONNX files."""
+"""Networks as programs and ONNX files."""
 
 import logging
 import warnings
@@ -15,6 +15,19 @@ from effective_sparsity.storage import replacing
 
 # A value in a sparse initializer has an index of 8 bytes beside it.
 _INDEX_BYTES = 8
+
+
+def exported(model: nn.Module, input_shape: Sequence[int]) -> torch.export.ExportedProgram:
+    """A model, in evaluation mode, as a program for any batch size."""
+    like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
+    # Not a single sample, which would make the batch size a constant.
+    sample = torch.zeros((2, *input_shape), dtype=like.dtype, device=like.device)
+    training = {module: module.training for module in model.modules()}
+    try:
+        return torch.export.export(model.eval(), (sample,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
+    finally:
+        for module, mode in training.items():
+            module.training = mode
 
 
 def save_onnx(model: nn.Module, input_shape: Sequence[int], path: Path | str, sparse: bool = False) -> None:
@@ -35,31 +48,18 @@ def save_onnx(model: nn.Module, input_shape: Sequence[int], path: Path | str, sp
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise UserError(f"ONNX export needs {error.name}; pip install 'effective-sparsity[onnx]'") from error
-    like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
-    sample = torch.zeros(
-        (2, *input_shape), dtype=like.dtype, device=like.device
-    )  # 1 would be made a constant
-    training = {module: module.training for module in model.modules()}
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     try:
         logger.setLevel(logging.ERROR)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            program = torch.onnx.export(
-                model.eval(),
-                (sample,),
-                dynamo=True,
-                dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
-                verbose=False,
-            )
+            program = torch.onnx.export(exported(model, input_shape), dynamo=True, verbose=False)
     except Exception as error:  # whatever the exporter does not support
         reason = str(error).strip().partition("\n")[0]
         raise UserError(f"the model cannot be exported to ONNX: {type(error).__name__}: {reason}") from error
     finally:
         logger.setLevel(level)
-        for module, mode in training.items():
-            module.training = mode
     assert program is not None  # as it is without dynamo
     proto = program.model_proto
     if sparse:

@@ -7,6 +7,7 @@ they are: "does not depend on the input" then holds for the function.
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from torch import Tensor, nn
@@ -59,12 +60,15 @@ class Recorded:
     outputs: tuple[int, ...]
     steps: tuple[Step | WeightedStep, ...] = ()
 
+    @property
+    def activation(self) -> Tensor:
+        """The first operand that depends on the input, as numbers."""
+        return next(tensor for tensor, value in self.call.leaves() if varies(value))
+
     def constants(self) -> list[Tensor]:
         """The operands that do not depend on the input: parameters, buffers, tensors made on the way."""
         return [
-            tensor
-            for tensor, value in self.call.leaves()
-            if isinstance(tensor, Tensor) and not (isinstance(value, Value) and value.varying)
+            tensor for tensor, value in self.call.leaves() if isinstance(tensor, Tensor) and not varies(value)
         ]
 
     def __str__(self) -> str:
@@ -101,16 +105,16 @@ class _Recorder:
     def __init__(self, model: nn.Module):
         self.calls: list[Recorded] = []
         self.ends: list[int] = []  # of each call, in steps of the graph
-        self.draft: Draft | None = None
+        self.draft = Draft()
         self.modules: list[str] = []
         self.handles = []
         for name, module in model.named_modules():
             self.handles += [
                 module.register_forward_pre_hook(lambda *_, name=name: self.modules.append(name)),
-                module.register_forward_hook(lambda *_: self._leave(), always_call=True),
+                module.register_forward_hook(self._leave, always_call=True),
             ]
 
-    def _leave(self) -> None:
+    def _leave(self, *_: object) -> None:
         self.modules.pop()
 
     def __call__(self, draft: Draft, call: Call) -> list[Value]:
@@ -132,12 +136,10 @@ class _Recorder:
         self.ends.append(draft.n_steps)
         return values
 
-    def finish(self, graph: Graph) -> list[Recorded]:
-        start = 0
-        for recorded, end in zip(self.calls, self.ends, strict=True):
+    def recording(self, graph: Graph, failure: UserError | None = None) -> Recording:
+        for recorded, (start, end) in zip(self.calls, pairwise([0, *self.ends]), strict=True):
             recorded.steps = graph.steps[start:end]
-            start = end
-        return self.calls
+        return Recording(graph, self.calls, failure)
 
 
 def record(model: nn.Module, sample: tuple[int, ...]) -> Recording:
@@ -149,14 +151,17 @@ def record(model: nn.Module, sample: tuple[int, ...]) -> Recording:
     """
     recorder = _Recorder(model)
     try:
-        graph = trace(model, sample, interpret=recorder, with_values=True).graph
+        return recorder.recording(trace(model, sample, interpret=recorder, with_values=True).graph)
     except UserError as error:
-        graph = (recorder.draft or Draft()).graph([])
-        return Recording(graph, recorder.finish(graph), failure=error)
+        return recorder.recording(recorder.draft.graph([]), failure=error)
     finally:
         for handle in recorder.handles:
             handle.remove()
-    return Recording(graph, recorder.finish(graph))
+
+
+def varies(value: object) -> bool:
+    """Whether an argument of a call depends on the input."""
+    return isinstance(value, Value) and value.varying
 
 
 def _mixed(call: Call) -> tuple[int, ...] | None:

@@ -1,6 +1,6 @@
 """Which dimension of each value can be made narrower, and how these dimensions hang together."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ import numpy as np
 from torch import nn
 
 from effective_sparsity.compaction.classes import Classes
-from effective_sparsity.compaction.layers import UNITWISE, computes_as, is_kernel_layer, widths
+from effective_sparsity.compaction.layers import TRANSPOSED, UNITWISE, computes_as, is_kernel_layer, widths
 from effective_sparsity.compaction.movements import follow
 from effective_sparsity.compaction.recording import Mixing, Recorded, Recording
 from effective_sparsity.connectivity import operators, weighted
@@ -17,33 +17,26 @@ from effective_sparsity.connectivity.graph import Step, WeightedStep
 AnyStep = Step | WeightedStep
 
 
-@dataclass(frozen=True, eq=False)
-class Units:
-    """The units along one dimension of a value; the other dimensions are positions.
-
-    Attributes:
-        dim: the dimension.
-        ids: the unit at each index of it, a number of `Classes`.
-    """
-
-    dim: int
-    ids: np.ndarray
-
-
 @dataclass(eq=False)
 class Kernel:
     """The weight of a linear layer or convolution, which several layers may share.
 
     Attributes:
+        weight: name of the parameter.
+        axis: dimension of the units in what its layers take and return: 1, or -1 for linear layers.
         groups: of the convolution; else 1.
+        transposed: whether the inputs come first in the weight, as in transposed convolutions.
         inputs, outputs: its units.
-        uses: the operations that it is used in.
+        uses: name of each layer -> the operations in which it uses the weight.
     """
 
+    weight: str
+    axis: int
     groups: int
+    transposed: bool
     inputs: np.ndarray
     outputs: np.ndarray
-    uses: list[tuple[Recorded, WeightedStep]] = field(default_factory=list)
+    uses: dict[str, list[tuple[Recorded, WeightedStep]]] = field(default_factory=lambda: defaultdict(list))
 
 
 class Propagation:
@@ -55,7 +48,8 @@ class Propagation:
 
     Attributes:
         classes: of all units.
-        units: for each value, by its number, its units; None where it cannot be narrowed.
+        units: for each value, by its number, the units of its elements, in a shape that broadcasts to that of
+            the value. Only the dimension of the units has a size; none has, if the value cannot be narrowed.
         kernels: parameter name -> kernel.
         unitwise: name of each batch norm or PReLU layer -> its units.
     """
@@ -65,7 +59,7 @@ class Propagation:
         self.kernels: dict[str, Kernel] = {}
         self.unitwise: dict[str, np.ndarray] = {}
         self._shapes = recording.graph.shapes
-        self.units: list[Units | None] = [None] * len(self._shapes)
+        self.units = [np.zeros((1,) * len(shape), np.int64) for shape in self._shapes]
         self._modules = dict(model.named_modules())
         self._first_names = {id(parameter): name for name, parameter in model.named_parameters()}
         self._owners = Counter(
@@ -83,38 +77,38 @@ class Propagation:
 
     def fix(self, values: Sequence[int], reason: str) -> bool:
         """Keeps all units of values; whether any of them was not fixed before."""
-        found = [units.ids for value in values if (units := self.units[value]) is not None]
-        return self.classes.fix(np.concatenate(found), reason) if found else False
+        return sum(self.classes.fix(self.units[value], reason) for value in values) > 0
 
     def elementwise(self, recorded: Recorded, step: AnyStep) -> None:
         rank = len(self._shapes[step.output])
-        aligned = [
-            Units(units.dim + rank - len(self._shapes[value]), units.ids)
-            for value in step.inputs
-            if (units := self.units[value]) is not None
-        ]
-        if not aligned:
+        aligned = [self.units[value] for value in step.inputs]
+        aligned = [units.reshape((1,) * (rank - units.ndim) + units.shape) for units in aligned]
+        widest = max(aligned, key=np.size)
+        if widest.size == 1:
             return
-        dim, ids = aligned[0].dim, aligned[0].ids
-        plain = [self._shapes[value] for value in step.inputs if self.units[value] is None]
-        if any(_size(shape, dim - rank) > 1 for shape in plain) or any(units.dim != dim for units in aligned):
+        dim = widest.shape.index(widest.size) - rank
+        sizes = [_size(self._shapes[value], dim) for value in step.inputs]
+        if any(
+            units.size != size or units.shape[dim] != size for units, size in zip(aligned, sizes, strict=True)
+        ):
             self.fix(step.inputs, f"they meet units that cannot be cut in {recorded}")
             return
-        for units in aligned[1:]:
-            self.classes.join(ids, units.ids)
-        self._check_constants(recorded, dim, rank, ids)
-        self.units[step.output] = Units(dim, ids)
+        for units in aligned:
+            if units.size > 1:
+                self.classes.join(widest, units)
+        self._check_constants(recorded, dim, widest)
+        self.units[step.output] = widest
 
-    def _check_constants(self, recorded: Recorded, dim: int, rank: int, ids: np.ndarray) -> None:
+    def _check_constants(self, recorded: Recorded, dim: int, units: np.ndarray) -> None:
         """Constants as wide as the units must be parameters of a layer that is narrowed with them."""
         constants = [tuple(tensor.shape) for tensor in recorded.constants()]
         if "batch_norm" in recorded.call.name:  # their parameters are vectors along dimension 1
-            wide = dim == 1 and len(constants) > 0
+            wide = dim == 1 - units.ndim and len(constants) > 0
         else:
-            wide = any(_size(shape, dim - rank) > 1 for shape in constants)
+            wide = any(_size(shape, dim) > 1 for shape in constants)
         if not wide:
             return
-        layer = self._modules[recorded.module]
+        layer, ids = self._modules[recorded.module], units.reshape(-1)
         if computes_as(layer, *UNITWISE) and self._owns(layer):
             self.classes.join(self.unitwise.setdefault(recorded.module, ids), ids)
             return
@@ -126,110 +120,85 @@ class Propagation:
     def _owns(self, layer: nn.Module) -> bool:
         return all(self._owners[id(parameter)] == 1 for parameter in layer.parameters(recurse=False))
 
-    def reduction(self, recorded: Recorded, step: AnyStep) -> None:
+    def across(self, recorded: Recorded, step: AnyStep) -> None:
+        """Operations along some dimensions, the same for all units along another."""
         operator, units = step.operator, self.units[step.inputs[0]]
-        assert isinstance(operator, operators.Reduction)
-        if units is None:
-            return
-        if units.dim in operator.dims:
-            self.classes.fix(units.ids, f"{recorded} mixes them")
-            return
-        before = 0 if operator.keepdim else sum(dim < units.dim for dim in operator.dims)
-        self.units[step.output] = Units(units.dim - before, units.ids)
-
-    def mixing(self, recorded: Recorded, step: AnyStep) -> None:
-        operator, units = step.operator, self.units[step.inputs[0]]
-        assert isinstance(operator, Mixing)
-        if units is not None and units.dim in operator.dims:
-            self.classes.fix(units.ids, f"{recorded} mixes them")
-        else:
+        dims: Sequence[int]
+        match operator:
+            case Mixing() | operators.Reduction():
+                dims = operator.dims
+            case operators.Pooling():
+                dims = range(-len(operator.window.steps), 0)
+            case operators.Links():
+                has_matrix = any(tensor.numel() > 1 for tensor in recorded.constants())
+                dims = range(units.ndim) if has_matrix else (operator.dim,)
+        if any(units.shape[dim] > 1 for dim in dims):
+            self.classes.fix(units, f"{recorded} mixes them")
+        elif isinstance(operator, Mixing):
             self.elementwise(recorded, step)
-
-    def pooling(self, recorded: Recorded, step: AnyStep) -> None:
-        operator, units = step.operator, self.units[step.inputs[0]]
-        assert isinstance(operator, operators.Pooling)
-        if units is None:
-            return
-        if units.dim >= len(self._shapes[step.output]) - len(operator.window.steps):
-            self.classes.fix(units.ids, f"{recorded} mixes them")
-            return
-        self.units[step.output] = units
+        elif isinstance(operator, operators.Reduction) and not operator.keepdim:
+            self.units[step.output] = units.squeeze(operator.dims)
+        else:
+            self.units[step.output] = units
 
     def movement(self, recorded: Recorded, step: AnyStep) -> None:
         found = [self.units[value] for value in step.inputs]
-        if not any(found):
+        if all(units.size == 1 for units in found):
             return
-        if any(tensor.numel() > 1 for tensor in recorded.constants()) and not isinstance(
-            step.operator, operators.Concatenation
-        ):
+        joins = isinstance(step.operator, operators.Concatenation)
+        if not joins and any(tensor.numel() > 1 for tensor in recorded.constants()):
             self.fix(step.inputs, f"{recorded} has constants")
             return
-        operands = [
-            (self._shapes[value], None if units is None else units.dim)
-            for value, units in zip(step.inputs, found, strict=True)
-        ]
-        ids = [None if units is None else units.ids for units in found]
-        moved = follow(step.operator, operands, self.classes, ids)
+        shapes = [self._shapes[value] for value in step.inputs]
+        moved = follow(step.operator, list(map(np.broadcast_to, found, shapes)), self.classes)
         if moved is None:
             self.fix(step.inputs, f"{recorded} spreads them over several dimensions")
         else:
-            self.units[step.output] = Units(*moved)
+            self.units[step.output] = moved
 
     def product(self, recorded: Recorded, step: AnyStep) -> None:
         self.fix(step.inputs, f"{recorded} mixes them")
-        if isinstance(step, WeightedStep) and step.weight.parameter is not None:
+        if step.weight is not None and step.weight.parameter is not None:
             self._elsewhere.add(step.weight.parameter)
-
-    def linked(self, recorded: Recorded, step: AnyStep) -> None:
-        """A linear map along one dimension, the same for all units of another."""
-        operator, units = step.operator, self.units[step.inputs[0]]
-        assert isinstance(operator, operators.Links)
-        if units is None:
-            return
-        if units.dim == operator.dim or any(tensor.numel() > 1 for tensor in recorded.constants()):
-            self.classes.fix(units.ids, f"{recorded} mixes them")
-            return
-        self.units[step.output] = units
 
     def weighted(self, recorded: Recorded, step: AnyStep) -> None:
         assert isinstance(step, WeightedStep)
-        units, operator = self.units[step.inputs[0]], step.operator
-        linear = isinstance(operator, weighted.ActivationTimesWeight)
-        axis = len(self._shapes[step.inputs[0]]) - 1 if linear else 1
         kernel = self._kernel(recorded, step)
         if kernel is None:
             self.product(recorded, step)
             return
-        if units is not None and units.dim != axis:
-            self.fix(step.inputs, f"{recorded} has them as positions")
-            units = None
-        kernel.uses.append((recorded, step))
-        inputs = np.zeros(len(kernel.inputs), np.int64) if units is None else units.ids
-        self.classes.join(kernel.inputs, inputs)
+        kernel.uses[recorded.module].append((recorded, step))
+        units = self.units[step.inputs[0]]
+        if units.shape[kernel.axis] != units.size:
+            self.classes.fix(units, f"{recorded} has them as positions")
+            units = np.zeros(1, np.int64)
+        self.classes.join(kernel.inputs, np.broadcast_to(units.reshape(-1), kernel.inputs.shape))
         if len(kernel.outputs) > 1:
-            self.units[step.output] = Units(
-                len(self._shapes[step.output]) - 1 if linear else 1, kernel.outputs
-            )
+            self.units[step.output] = along(kernel.axis, kernel.outputs, len(self._shapes[step.output]))
         else:
             self.classes.fix(kernel.outputs, "a single unit is never cut")
 
     def _kernel(self, recorded: Recorded, step: WeightedStep) -> Kernel | None:
         """The kernel of a layer that is narrowed; None for other uses of weights."""
-        layer, weight = self._modules[recorded.module], step.weight
-        if weight.parameter is None or not is_kernel_layer(layer):
+        layer, name = self._modules[recorded.module], step.weight.parameter
+        if name is None or not is_kernel_layer(layer) or self._first_names.get(id(layer.weight)) != name:
             return None
-        name = weight.parameter
-        if self._first_names.get(id(layer.weight)) != name:
-            return None
-        bias = layer.bias
-        if bias is not None and self._owners[id(bias)] != 1:
+        if layer.bias is not None and self._owners[id(layer.bias)] != 1:
             return None
         inputs, outputs, groups = widths(layer)
-        if isinstance(layer, nn.Linear) and weight.shape != (inputs, outputs):
+        linear, transposed = isinstance(layer, nn.Linear), isinstance(layer, TRANSPOSED)
+        if linear and step.weight.shape != (inputs, outputs):
             return None
         if name not in self.kernels:
-            self.kernels[name] = Kernel(groups, self.classes.new(inputs), self.classes.new(outputs))
-        return self.kernels[name]
+            units = self.classes.new(inputs), self.classes.new(outputs)
+            self.kernels[name] = Kernel(name, -1 if linear else 1, groups, transposed, *units)
+        kernel = self.kernels[name]
+        return kernel if (kernel.groups, kernel.transposed) == (groups, transposed) else None
+
+
+def along(dim: int, units: np.ndarray, rank: int) -> np.ndarray:
+    """An array of units (units,) with further dimensions of size 1 around that of the units."""
+    return units.reshape([-1 if other == dim % rank else 1 for other in range(rank)])
 
 
 def _size(shape: tuple[int, ...], dim: int) -> int:
@@ -239,15 +208,15 @@ def _size(shape: tuple[int, ...], dim: int) -> int:
 
 Rule = Callable[[Propagation, Recorded, AnyStep], None]
 _RULES: dict[type, Rule] = {
-    Mixing: Propagation.mixing,
+    Mixing: Propagation.across,
     operators.Accumulation: Propagation.product,
     operators.ActivationProduct: Propagation.product,
     operators.Attention: Propagation.product,
     operators.Concatenation: Propagation.movement,
-    operators.Links: Propagation.linked,
-    operators.Pooling: Propagation.pooling,
+    operators.Links: Propagation.across,
+    operators.Pooling: Propagation.across,
     operators.Rearrangement: Propagation.movement,
-    operators.Reduction: Propagation.reduction,
+    operators.Reduction: Propagation.across,
     operators.Union: Propagation.elementwise,
     weighted.ActivationTimesWeight: Propagation.weighted,
     weighted.Convolution: Propagation.weighted,

@@ -36,9 +36,8 @@ def verify(model: nn.Module, small: nn.Module, plan: Plan, input_shape: Sequence
     for name, kernel in plan.kernel_layers.items():
         if plan.runs(name):
             kept = torch.from_numpy(plan.keeps(kernel.outputs))
-            a, b = results[name], small_results[name]
-            axis = a.ndim - 1 if isinstance(model.get_submodule(name), nn.Linear) else 1
-            if not _close(a.movedim(axis, 0)[kept], b.movedim(axis, 0)):
+            before, after = (layers[name].movedim(kernel.axis, 0) for layers in (results, small_results))
+            if not _close(before[kept], after):
                 culprit = name
                 break
     raise UserError(
