@@ -23,6 +23,7 @@ def narrowed(model: nn.Module, plan: Plan) -> nn.Module:
     for name, shift in plan.shifts.items():
         kept = torch.from_numpy(plan.keeps(plan.kernel_layers[name].outputs))
         layer = compact.get_submodule(name)
+        assert is_kernel_layer(layer)
         compact.set_submodule(name, _shifted(layer, shift[kept].to(layer.weight)))
     return compact
 
