@@ -42,6 +42,8 @@ TRAINED = f"{ROOT}/{TRAINED_FILE}"
 DATASET = f"{STUDY.data}/{{dataset}}.safetensors"
 LOGS = f"{ROOT}/logs"
 BENCHMARKS = f"{ROOT}/benchmarks"
+# Resources of jobs that train nothing: MB and minutes.
+SMALL = {"mem_mb": 2000, "runtime": 10}
 TABLES = ["subnetworks", "dense", "layers", "history", "curves"]
 if not STUDY.train:
     TABLES = ["subnetworks", "layers", "curves"]

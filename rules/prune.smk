@@ -12,8 +12,7 @@ rule trace:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **SMALL,
     params:
         version=versions.CONNECTIVITY,
         classes=lambda wildcards: STUDY.network(wildcards.architecture).classes,

@@ -173,6 +173,11 @@ class Plan:
         """The replicates of a network, by seed."""
         return sorted({seed for part in self.study.parts_of(architecture) for seed in part.seeds})
 
+    @property
+    def replicates(self) -> list[tuple[str, int]]:
+        """All pairs of a network and a seed."""
+        return [(name, seed) for name in self.study.architectures for seed in self.seeds(name)]
+
     def kinds(self) -> set[tuple[str, str, str, bool]]:
         """The kinds of subnetworks: network, pruner, criterion, and whether they are trained."""
         return {
@@ -242,19 +247,16 @@ class Plan:
             pattern: wildcards are architecture, seed and perhaps pruner, for the jobs that count subnetworks.
             trained: only those of replicates in which something is trained.
         """
-        return [
-            file
-            for architecture in self.study.architectures
-            for seed in self.seeds(architecture)
+        files = [
+            pattern.format(architecture=architecture, seed=seed, pruner=name)
+            for architecture, seed in self.replicates
             if not trained
             or self.trains_dense(architecture, seed)
             or self.subnetworks(architecture, seed, trained=True)
-            for file in dict.fromkeys(
-                pattern.format(architecture=architecture, seed=seed, pruner=name)
-                for names in self.counting_jobs(architecture, seed).values()
-                for name in names
-            )
+            for names in self.counting_jobs(architecture, seed).values()
+            for name in names
         ]
+        return list(dict.fromkeys(files))
 
     def counting_jobs(self, architecture: str, seed: int) -> dict[str, list[str]]:
         """Names of the jobs that count the subnetworks of a replicate by pruner, as `retraining_jobs`."""
