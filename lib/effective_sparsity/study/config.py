@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from effective_sparsity.datasets.fetch import RemoteFile
 from effective_sparsity.datasets.registry import SOURCES, Source
@@ -119,7 +119,9 @@ class Part:
 
 
 class StudyConfig(Section):
-    """A study file."""
+    """A study file, with what it includes."""
+
+    other_keys = ("include",)
 
     study: str = Field(pattern=NAME, description="its folder in `results`")
     architectures: dict[str, ArchitectureConfig] = Field(min_length=1)
@@ -316,17 +318,4 @@ def read_config(config: dict) -> StudyConfig:
     try:
         return StudyConfig.model_validate(config)
     except ValidationError as errors:
-        raise UserError(one_line(errors, _keys_at)) from None
-
-
-def _keys_at(location: tuple) -> list[str]:
-    section: dict[str, type[BaseModel]] = {
-        "architectures": ArchitectureConfig,
-        "compressions": CompressionRange,
-        "datasets": DatasetConfig,
-        "parts": PartConfig,
-        "seeds": SeedRange,
-    }
-    model = next((section[str(part)] for part in reversed(location) if str(part) in section), StudyConfig)
-    keys = [field.alias or name for name, field in model.model_fields.items()]
-    return [*keys, "include"] if model is StudyConfig else keys
+        raise UserError(one_line(errors)) from None

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +15,7 @@ from pydantic import (
     Tag,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from effective_sparsity.datasets.fetch import list_mirrors
 from effective_sparsity.pruning.pruners import GROUPS
@@ -81,7 +82,22 @@ def _either(expected: str, words: Sequence[str] = ()) -> Discriminator:
 
 
 class Section(BaseModel):
+    """A mapping of a study file, which refuses keys that it does not know."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # Known keys that are read before the section is checked.
+    other_keys: ClassVar[Sequence[str]] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, section):
+        fields = [field.alias or name for name, field in cls.model_fields.items()]
+        known = [*fields, *cls.other_keys]
+        for key in section if isinstance(section, dict) else ():
+            if key not in known:
+                raise PydanticCustomError("unknown_key", "unknown key", {"key": str(key), "known": known})
+        return section
 
 
 class CompressionRange(Section):
