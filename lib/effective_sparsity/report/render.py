@@ -28,7 +28,7 @@ _FOLDER = Path(__file__).parent
 # Makes the small print of a figure as large as that of the page.
 _PIXELS_PER_POINT = 1.8
 
-# Of a claim with more parts than this, those that agree with its verdict are counted, not listed.
+# A claim with more primary parts than this counts those that are confirmed instead of listing them.
 _PARTS_SHOWN = 6
 
 

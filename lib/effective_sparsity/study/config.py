@@ -182,7 +182,7 @@ class StudyConfig(Section):
             known(architecture, NETWORKS, "architecture", "architectures")
             self._check_fit(architecture)
             for one, other in combinations(self.parts_of(architecture), 2):
-                _distinct(one, other)
+                _refuse_overlap(one, other)
         return self
 
     def _check_fit(self, architecture: str) -> None:
@@ -224,7 +224,7 @@ class StudyConfig(Section):
         return Part(
             name,
             self._pruners(architecture, name, part),
-            _once("criteria", part.criteria or self.criteria),
+            _without_duplicates("criteria", part.criteria or self.criteria),
             self._levels(architecture, part),
             self._seeds(name, part),
             self.train and part.train,
@@ -252,7 +252,7 @@ class StudyConfig(Section):
                 pruners.append(name)
         if not pruners:
             raise ValueError(f"{key}: none for {architecture}; give at least one")
-        return _once(key, pruners)
+        return _without_duplicates(key, pruners)
 
     def _unsuitable(self, pruner: str, architecture: str) -> str:
         """Why a pruner cannot be used, or nothing if it can."""
@@ -285,17 +285,17 @@ class StudyConfig(Section):
         if asked is None:
             key = f"parts.{name}.seeds" if name else "seeds"
             raise ValueError(f"{key}: missing; add it (see docs/configuration.md)")
-        return asked.values if isinstance(asked, SeedRange) else _once("seeds", asked)
+        return asked.values if isinstance(asked, SeedRange) else _without_duplicates("seeds", asked)
 
 
-def _once(key: str, values: list) -> list:
+def _without_duplicates(key: str, values: list) -> list:
     """`values`, none of which may occur twice."""
     if len(set(values)) < len(values):
         raise ValueError(f"{key}: {values} has duplicates; list each once")
     return list(values)
 
 
-def _distinct(one: Part, other: Part) -> None:
+def _refuse_overlap(one: Part, other: Part) -> None:
     """Refuse two parts that have a subnetwork in common."""
     shared = [
         next((value for value in getattr(one, key) if value in set(getattr(other, key))), None)

@@ -49,10 +49,10 @@ def _hint(name: str, names: Iterable[str], label: str) -> str:
     return f"did you mean {close[0]}?" if close else f"{label}: {', '.join(names)}"
 
 
-# Parts of pydantic's locations that are not in the file.
+# Parts of pydantic's locations that are not in the study file.
 _NO_PLACE = (*ALTERNATIVES, "[key]")
 
-# What a value should have been, by pydantic's types of error and with their contexts.
+# What a value should be, by pydantic's type of error, with the error's context.
 _WANTED = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",

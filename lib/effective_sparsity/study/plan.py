@@ -18,9 +18,9 @@ REPLICATE_FOLDER = "{architecture}/seed-{seed}"
 DENSE_FILE = f"{REPLICATE_FOLDER}/dense/trained.safetensors"
 TRAINED_FILE = f"{REPLICATE_FOLDER}/{{pruner}}/{{criterion}}/c{{level}}.safetensors"
 
-# Stands for a pruner in the name of a job, of which each pruner has one.
+# In the name of a job that each pruner has: the place of the pruner's name.
 ANY_PRUNER = "{pruner}"
-# Stands in the place of a pruner where one job counts the subnetworks of all.
+# In place of a pruner's name where one job counts the subnetworks of all.
 ALL_PRUNERS = "all"
 
 
@@ -114,7 +114,7 @@ class Plan:
         return recipe
 
     def round_recipe(self, architecture: str) -> Recipe:
-        """The recipe of the trainings inside a pruner, whose accuracies nobody asks for."""
+        """The recipe of the trainings inside a pruner, which are evaluated at the end alone."""
         recipe = self.recipe(architecture)
         recipe = recipe.scaled_to(self.study.architectures[architecture].steps_per_round or recipe.steps)
         return replace(recipe, evaluate_every=recipe.steps)

@@ -22,7 +22,7 @@ from effective_sparsity.pruning.pruners import GROUPS
 from effective_sparsity.pruning.ranking import Criterion
 from effective_sparsity.training.execution import Choice
 
-# What may name a file or a folder.
+# Names of files and folders.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 
 
@@ -61,11 +61,11 @@ Mirror = Annotated[str, AfterValidator(_mirror)]
 # PyTorch and NumPy both take 32 bits.
 Seed = Annotated[Whole, Field(ge=0, lt=2**32)]
 
-# Of the alternatives of a value, which are no part of its place in the file.
+# Tags of a value's alternatives, which pydantic puts into locations.
 _LIST, _RANGE, _WORD = ALTERNATIVES = ("(list)", "(range)", "(word)")
 
 
-def _either(expected: str, words: Sequence[str] = ()) -> Discriminator:
+def _alternatives(expected: str, words: Sequence[str] = ()) -> Discriminator:
     """Tells alternatives of a value apart by what it is: a list, a mapping, or one of some words."""
 
     def kind(value: object) -> str | None:
@@ -137,14 +137,14 @@ class SeedRange(Section):
 # How a study, an architecture or a part names its pruners, compressions and seeds.
 Pruners = Annotated[
     Annotated[Literal["paper", "since-2021", "all"], Tag(_WORD)] | Annotated[list[str], Tag(_LIST)],
-    _either("'paper', 'since-2021', 'all' or a list", words=GROUPS),
+    _alternatives("'paper', 'since-2021', 'all' or a list", words=GROUPS),
 ]
 Compressions = Annotated[
     Annotated[CompressionRange, Tag(_RANGE)] | Annotated[list[Compression], Tag(_LIST)],
-    _either("a list, or a mapping with from, to and per_decade"),
+    _alternatives("a list, or a mapping with from, to and per_decade"),
 ]
 Seeds = Annotated[
     Annotated[SeedRange, Tag(_RANGE)] | Annotated[list[Seed], Field(min_length=1), Tag(_LIST)],
-    _either("a list, or a mapping with from and to"),
+    _alternatives("a list, or a mapping with from and to"),
 ]
 Criteria = Annotated[list[Criterion], Field(min_length=1)]
