@@ -52,6 +52,7 @@ def render(study: str, tables: Tables, figures: Mapping[str, bytes], provenance:
         environment.filters[text.__name__] = text
     subnetworks, claims = tables["subnetworks"], with_blanks(tables["claims"])
     measurements = with_blanks(tables["measurements"])
+    shown = [content.subnetworks(subnetworks), content.dense(tables["dense"]), content.costs(tables["costs"])]
     return environment.get_template("page.html").render(
         study=study,
         style=(_FOLDER / "style.css").read_text(),
@@ -63,11 +64,7 @@ def render(study: str, tables: Tables, figures: Mapping[str, bytes], provenance:
         explanation=EXPLANATION,
         claims=_claims(claims, measurements),
         figures=[_figure(name, svg) for name, svg in figures.items()],
-        tables=[
-            content.subnetworks(subnetworks),
-            content.dense(tables["dense"]),
-            content.costs(tables["costs"]),
-        ],
+        tables=[table for table in shown if table.rows],
         versions={"Python": provenance.get("python"), **provenance.get("packages", {})},
         commit=provenance.get("commit"),
         machine=provenance.get("machine"),

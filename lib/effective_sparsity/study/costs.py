@@ -33,15 +33,13 @@ def costs(
     for replicate, of_replicate in subnetworks.groupby(keys, sort=False, dropna=False):
         where = dict(zip(keys, replicate, strict=True))
         name = f"{where['architecture']}-{where['seed']}"
-        stages = jobs.get(name, {})
+        pruners = list(of_replicate.pruner.unique())
+        stages = {"rank": {pruner: [pruner] for pruner in pruners}, **jobs.get(name, {})}
         rows += _row(where, folder, "train_dense", [name])
-        for pruner in of_replicate.pruner.unique():
-            of_pruner = where | {"pruner": pruner}
-            rows += _row(of_pruner, folder, "rank", [f"{name}-{pruner}"])
+        for pruner in [*pruners, ""]:
+            of_pruner = where | ({"pruner": pruner} if pruner else {})
             for stage, names in stages.items():
                 rows += _row(of_pruner, folder, stage, [f"{name}-{job}" for job in names.get(pruner, [])])
-        for stage, names in stages.items():
-            rows += _row(where, folder, stage, [f"{name}-{job}" for job in names.get("", [])])
         rows += _row(where, folder, "evaluate", [name])
     return pd.DataFrame(rows, columns=COLUMNS)
 
