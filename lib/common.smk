@@ -42,6 +42,8 @@ TRAINED = f"{ROOT}/{TRAINED_FILE}"
 DATASET = f"{STUDY.data}/{{dataset}}.safetensors"
 LOGS = f"{ROOT}/logs"
 BENCHMARKS = f"{ROOT}/benchmarks"
+# Resources of jobs that train nothing: MB and minutes.
+SMALL = {"mem_mb": 2000, "runtime": 10}
 TABLES = ["subnetworks", "dense", "layers", "history", "curves"]
 if not STUDY.train:
     TABLES = ["subnetworks", "layers", "curves"]
@@ -146,12 +148,12 @@ def rank_settings(wildcards):
 
 def ranking_versions(*pruners):
     """What stands for the code of these pruners; results are made again when it changes."""
-    return lambda wildcards: versions.of_rankings(expand(pruners, **wildcards))
+    return lambda wildcards: versions.ranking_versions(expand(pruners, **wildcards))
 
 
 def code_of(script, *packages):
     """What stands for the code of a step that follows from tables alone; every edit of it makes the step again."""
-    return code.of_modules([Path(workflow.basedir, "workflow_scripts", script)], packages)
+    return code.module_digest([Path(workflow.basedir, "workflow_scripts", script)], packages)
 
 
 def recipe_of(wildcards):

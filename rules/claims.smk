@@ -13,8 +13,7 @@ rule costs:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **SMALL,
     params:
         # Not inputs: nothing is run again because its run time is not known any more.
         benchmarks=BENCHMARKS,
@@ -23,8 +22,7 @@ rule costs:
                 "subnetworks": PLAN.counting_jobs(architecture, seed),
                 "retrain": PLAN.retraining_jobs(architecture, seed),
             }
-            for architecture in STUDY.architectures
-            for seed in PLAN.seeds(architecture)
+            for architecture, seed in PLAN.replicates
         },
         code=code_of("costs.py"),
     script:
@@ -45,8 +43,7 @@ rule claims:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **SMALL,
     params:
         study=STUDY.study,
         code=code_of("claims.py"),

@@ -11,8 +11,7 @@ rule initialise:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **SMALL,
     params:
         version=versions.INITIAL,
         classes=lambda wildcards: STUDY.network(wildcards.architecture).classes,

@@ -11,8 +11,7 @@ rule toy_network:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **SMALL,
     params:
         version=versions.SUBNETWORKS,
         compression=6,
@@ -35,8 +34,7 @@ rule draw:
         "../environment.yml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **SMALL,
     params:
         figures=list(FIGURES),
         code=code_of("figures.py", "figures"),

@@ -12,8 +12,7 @@ rule trace:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **SMALL,
     params:
         version=versions.CONNECTIVITY,
         classes=lambda wildcards: STUDY.network(wildcards.architecture).classes,
@@ -60,7 +59,7 @@ rule subnetworks:
     params:
         **LIVE_INPUTS,
         version=versions.SUBNETWORKS,
-        ranking=lambda wildcards: versions.of_rankings(counted_by(wildcards)),
+        ranking=lambda wildcards: versions.ranking_versions(counted_by(wildcards)),
         subnetworks=lambda wildcards: [
             keys
             for keys in PLAN.subnetworks(wildcards.architecture, int(wildcards.seed))

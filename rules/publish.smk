@@ -14,8 +14,7 @@ rule publish:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **SMALL,
     params:
         code=code_of("publish.py", "report"),
     script:

@@ -18,8 +18,7 @@ rule report:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **SMALL,
     params:
         study=STUDY.study,
         code=code_of("report.py", "report"),

@@ -1,5 +1,5 @@
-# Retraining. One job trains several levels of a pruner, or of all pruners, under both criteria. What it trains is
-# set for each architecture and part of the study, so each share of the subnetworks is a rule. Files are named alike, whatever the shares.
+# Retraining. One job trains several levels of a pruner, or of all pruners, under both criteria. Each share of the
+# subnetworks is a rule, since every architecture and part of the study has its own. Shares do not change names of files.
 
 for architecture in STUDY.architectures:
     for number, share in enumerate(PLAN.shares(architecture), start=1):

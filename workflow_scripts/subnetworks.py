@@ -1,8 +1,5 @@
 """Count the weights of the subnetworks of pruners at all levels, and along their whole rankings."""
 
-from itertools import groupby
-from operator import itemgetter
-
 import pandas as pd
 
 from effective_sparsity.connectivity import live_inputs
@@ -19,20 +16,14 @@ with job_log(snakemake.log[0]):
     if deviation is not None:
         # The deviation is on the scale of 0 to 1, the images are on that of 0 to 255.
         live = live_inputs(load(snakemake.input.dataset).train_images, 255 * deviation)
-    # Level by level: iterative pruners have a ranking for each. Pruners stay in the order of the study.
-    of_study = list(dict.fromkeys(map(itemgetter("pruner"), snakemake.params.subnetworks)))
-    order = sorted(
-        snakemake.params.subnetworks,
-        key=lambda keys: (of_study.index(keys["pruner"]), keys["target_compression"]),
-    )
-    for pruner, wanted in groupby(order, itemgetter("pruner")):
+    for pruner, wanted in pd.DataFrame(snakemake.params.subnetworks).groupby("pruner", sort=False):
         keys = {"architecture": architecture, "seed": seed, "pruner": pruner}
         rankings = Rankings(pruner, architecture, seed, dict(snakemake.input.items()))
-        compressions = {}
-        for level, criterion, compression in map(
-            itemgetter("level", "criterion", "target_compression"), wanted
-        ):
-            compressions[level] = compression
+        # Level by level: iterative pruners have a ranking for each.
+        wanted = wanted.sort_values("target_compression", kind="stable")
+        compressions = dict(zip(wanted.level, wanted.target_compression, strict=True))
+        columns = wanted[["level", "criterion", "target_compression"]]
+        for level, criterion, compression in columns.itertuples(index=False, name=None):
             pruned = subnetwork(rankings[level], criterion, compression)
             over_live = None
             if live is not None:

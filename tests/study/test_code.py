@@ -81,11 +81,11 @@ class Library:
 
     def pruners(self) -> dict[str, int | str]:
         """What stands for the code of each pruner."""
-        return self.evaluate("{name: versions.of_rankings([name]) for name in PRUNERS}")
+        return self.evaluate("{name: versions.ranking_versions([name]) for name in PRUNERS}")
 
     def steps(self, **packages: tuple) -> dict[str, str]:
         """What stands for the code of each step: that of its script, and of packages."""
-        of_step = f"code.of_modules([Path({str(self.scripts)!r}, f'{{name}}.py')], packages)"
+        of_step = f"code.module_digest([Path({str(self.scripts)!r}, f'{{name}}.py')], packages)"
         return self.evaluate(f"{{name: {of_step} for name, packages in {packages or STEPS}.items()}}")
 
 
@@ -157,8 +157,8 @@ def test_pruners_that_ship_have_a_version(pruners_before):
 
 
 def test_versions_of_several_pruners_tell_which_is_whose(original, pruners_before):
-    assert original.evaluate("versions.of_rankings(['snip', 'synflow'])") == 2
-    both = original.evaluate("versions.of_rankings(['snip', 'mine'])")
+    assert original.evaluate("versions.ranking_versions(['snip', 'synflow'])") == 2
+    both = original.evaluate("versions.ranking_versions(['snip', 'mine'])")
     assert both == pruners_before["mine"] | {"snip": 2}
 
 

@@ -14,8 +14,8 @@ from effective_sparsity.claims.selection import (
     QUOTAS,
     SALIENCIES,
     SECONDARY,
+    absent_pruners,
     by_seed,
-    lacking,
     within,
 )
 from effective_sparsity.figures.tables import Tables, on_target
@@ -68,7 +68,7 @@ def _advantage(tables: Tables, pruner: str, other: str, bound: Bound, thin: bool
     rows = rows[(rows.criterion == "effective") & rows.pruner.isin([pruner, other]) & on_target(rows)]
     rows = within(rows[rows.test_accuracy.notna()], SECONDARY if thin else PRIMARY)
     differences = _differences(rows, pruner, other)
-    missing = lacking(tables["subnetworks"], [pruner, other])
+    missing = absent_pruners(tables["subnetworks"], [pruner, other])
     if not missing and differences.empty:
         missing = f"{'secondary' if thin else 'primary'} compressions that both {pruner} and {other} reach"
     levels = f"{len(differences)} {'thin ' if thin else ''}compressions"

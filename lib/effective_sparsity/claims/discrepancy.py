@@ -7,10 +7,10 @@ from effective_sparsity.claims.evidence import Bound, Part
 from effective_sparsity.claims.selection import (
     AT_INITIALISATION,
     PRIMARY,
+    absent_pruners,
     by_seed,
     direct,
     discrepancy,
-    lacking,
     level_near,
     within,
 )
@@ -36,7 +36,7 @@ def random_pruning_loses_orders_of_magnitude(tables: Tables) -> list[Part]:
         active = of_level.n_active.astype(float) / of_level.n_kept.astype(float)
         quantity = f"active share of the weights that random-uniform keeps at {level:,.0f}"
         parts.append(Part(f"two orders at {level:,.0f}", quantity, "share", bound, tuple(active)))
-    missing = lacking(uniform, ["random-uniform"]) or "compressions from 100 to 398"
+    missing = absent_pruners(uniform, ["random-uniform"]) or "compressions from 100 to 398"
     return parts or [Part("two orders", "active share of kept weights", "share", bound, missing=missing)]
 
 
@@ -45,7 +45,7 @@ def synflow_loses_nothing(tables: Tables) -> list[Part]:
     rows = direct(tables["subnetworks"])
     rows = rows[rows.pruner == "synflow"]
     kept = rows.n_kept.astype(float)
-    missing = lacking(rows, ["synflow"])
+    missing = absent_pruners(rows, ["synflow"])
     n_layers = tables["layers"].layer.nunique()
     many = rows[kept >= MANY]
     inactive = by_seed(many, 1 - many.n_active.astype(float) / many.n_kept.astype(float))

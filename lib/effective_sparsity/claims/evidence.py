@@ -12,9 +12,8 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from effective_sparsity.figures.statistics import ERROR_RATE, MIN_SEEDS, holm, p_value
+from effective_sparsity.figures.statistics import ERROR_RATE, MIN_SEEDS, half_width, holm, p_value, quantile
 
 POWER = 0.9
 # More seeds than this are not worth counting.
@@ -125,7 +124,7 @@ def _decision(part: Part, error_rate: float) -> Decision:
     mean = float(values.mean())
     if len(values) == 1:
         return Decision(part, part.unscaled(mean), np.nan, np.nan, Verdict.NOT_ENOUGH_DATA)
-    half = stats.t.ppf(1 - error_rate / 2, len(values) - 1) * stats.sem(values)
+    half = half_width(pd.Series(values), error_rate)
     value, low, high = (part.unscaled(x) for x in (mean, mean - half, mean + half))
     if part.lacks:
         return Decision(part, value, low, high, Verdict.NOT_ENOUGH_DATA)
@@ -139,7 +138,7 @@ def _decision(part: Part, error_rate: float) -> Decision:
 def _seeds_needed(effect: float, spread: float, error_rate: float) -> float:
     """The smallest number of seeds at which the test finds `effect` with power 0.9."""
     n = np.arange(MIN_SEEDS, MANY_SEEDS + 1)
-    detectable = (stats.t.ppf(1 - error_rate / 2, n - 1) + stats.t.ppf(POWER, n - 1)) * spread / np.sqrt(n)
+    detectable = (quantile(n, 1 - error_rate / 2) + quantile(n, POWER)) * spread / np.sqrt(n)
     enough = n[detectable <= abs(effect)]
     return float(enough[0]) if len(enough) else np.inf
 

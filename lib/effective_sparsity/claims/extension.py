@@ -1,5 +1,7 @@
 """Claim 5: effective pruning hits its target, at low cost."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from effective_sparsity.claims.evidence import Bound, Part, Verdict, decide
@@ -57,5 +59,5 @@ def _cost(tables: Tables) -> Part:
     shortened = any("steps" in str(text) for text in tables["subnetworks"].reduced.unique())
     if shortened and not part.missing and decide([part])[0].verdict != Verdict.CONFIRMED:
         # Shortened training makes the share larger: it may confirm the claim, but not speak against it.
-        return Part(part.label, part.quantity, part.unit, part.bound, part.values, "training of full length")
+        return replace(part, missing="training of full length")
     return part

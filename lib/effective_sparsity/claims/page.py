@@ -1,5 +1,7 @@
 """The verdicts as a page to read (Markdown), and their numbers as a reader writes them."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -17,19 +19,22 @@ EXPLANATION = (
 _SYMBOLS = {"factor": " x", "share": " %", "points": " points", "tau": ""}
 
 
+def markdown(names: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    """The lines of a table: the names of its columns, which may be empty, and its cells."""
+    columns = [f"| {name} " if name else "| " for name in names]
+    lines = [f"{''.join(columns)}|", f"{'| --- ' * len(columns)}|"]
+    return lines + [f"| {' | '.join(cells)} |" for cells in rows]
+
+
 def number(value: float, unit: str) -> str:
     """A measured value in its unit, without the unit's symbol; `?` if it is not known."""
     if np.isnan(value):
         return "?"
     if unit == "factor":
         return _digits(value)
-    return (
-        f"{100 * value:.2g}"
-        if unit == "share" and abs(value) < 0.1
-        else f"{100 * value:.1f}"
-        if unit == "share"
-        else f"{value:+.2f}"
-    )
+    if unit == "share":
+        return f"{100 * value:.2g}" if abs(value) < 0.1 else f"{100 * value:.1f}"
+    return f"{value:+.2f}"
 
 
 def _digits(factor: float) -> str:
@@ -103,35 +108,35 @@ def page(claims: pd.DataFrame, measurements: pd.DataFrame, heading: str = "#") -
     claims, measurements = with_blanks(claims), with_blanks(measurements)
     lines = [f"{heading} The paper's claims", "", EXPLANATION, ""]
     lines += _reduced(claims)
-    lines += ["| | claim | network | verdict | parts |", "| --- | --- | --- | --- | --- |"]
+    overview = []
     for row in claims.itertuples():
-        found = finding(_parts_of(row, measurements))
-        lines.append(f"| {row.claim} | {row.statement} | {network(row)} | **{verdict(row)}** | {found} |")
+        found = finding(parts_of(row, measurements))
+        overview.append([str(row.claim), row.statement, network(row), f"**{verdict(row)}**", found])
+    lines += markdown(["", "claim", "network", "verdict", "parts"], overview)
     for number_, claim in CLAIMS.items():
         lines += ["", f"{heading}# {number_}. {claim.statement}", "", f"*Criterion.* {claim.criterion}", ""]
         for row in claims[claims.claim == number_].itertuples():
             lines += [f"**{network(row) or 'No network'}: {verdict(row)}.**", ""]
             if row.missing:
                 lines += [f"Missing: {row.missing}.", ""]
-            lines += [*_measurements(_parts_of(row, measurements)), ""]
+            lines += [*_measurements(parts_of(row, measurements)), ""]
         lines.pop()
     return "\n".join(lines) + "\n"
 
 
-def _parts_of(claim: pd.Series, measurements: pd.DataFrame) -> pd.DataFrame:
+def parts_of(claim: pd.Series, measurements: pd.DataFrame) -> pd.DataFrame:
+    """The measurements of a claim on a network."""
     keys = ["claim", "architecture", "dataset"]
     return measurements[(measurements[keys] == [getattr(claim, key) for key in keys]).all(axis="columns")]
 
 
 def _measurements(parts: pd.DataFrame) -> list[str]:
-    lines = ["| | measured | value (interval) | required | verdict |", "| --- | --- | --- | --- | --- |"]
-    for part in parts.itertuples():
-        role = "" if part.role == "primary" else " (secondary)"
-        lines.append(
-            f"| {part.label}{role} | {part.quantity} | {measured(part)} | {required(part)} | "
-            f"{part_verdict(part)} |"
-        )
-    return lines
+    roles = {"primary": "", "secondary": " (secondary)"}
+    rows = [
+        [part.label + roles[part.role], part.quantity, measured(part), required(part), part_verdict(part)]
+        for part in parts.itertuples()
+    ]
+    return markdown(["", "measured", "value (interval)", "required", "verdict"], rows)
 
 
 def _reduced(claims: pd.DataFrame) -> list[str]:

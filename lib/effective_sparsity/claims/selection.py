@@ -37,8 +37,8 @@ def within(subnetworks: pd.DataFrame, levels: tuple[float, float]) -> pd.DataFra
     return subnetworks[subnetworks.target_compression.between(*levels)]
 
 
-def lacking(table: pd.DataFrame, pruners: Iterable[str]) -> str:
-    """Names those of `pruners` that the table has not; empty if it has all."""
+def absent_pruners(table: pd.DataFrame, pruners: Iterable[str]) -> str:
+    """A text with the pruners that the table lacks; empty if it has all."""
     absent = [pruner for pruner in pruners if pruner not in set(table.pruner)]
     return f"pruner{'s' if len(absent) > 1 else ''} {', '.join(absent)}" if absent else ""
 

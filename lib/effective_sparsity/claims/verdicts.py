@@ -4,7 +4,7 @@ import pandas as pd
 
 from effective_sparsity.claims.evidence import Decision, Verdict, decide, overall
 from effective_sparsity.claims.registry import CLAIMS, Claim
-from effective_sparsity.figures.tables import Tables, of_panel, panels
+from effective_sparsity.figures.tables import Tables, panel_rows, panels
 
 _WHERE = ["study", "claim", "architecture", "dataset"]
 _COUNTED = (Verdict.CONFIRMED, Verdict.REFUTED, Verdict.UNDECIDED)
@@ -32,7 +32,7 @@ def judge(tables: Tables, study: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     claims, measurements = [], []
     for number, claim in CLAIMS.items():
         for panel in _networks(tables, claim):
-            of_network = {name: of_panel(table, panel) for name, table in tables.items()}
+            of_network = {name: panel_rows(table, panel) for name, table in tables.items()}
             where = {"study": study, "claim": number, "architecture": panel[0], "dataset": panel[1]}
             where["reduced"] = _reduced(of_network["subnetworks"])
             parts = claim.parts(of_network)

@@ -4,7 +4,7 @@
 
 - `registry`: the published data sets by name, and `prepare`; a new one goes here;
 - `fetch`: files from mirrors, by their checksums; `archive`, `images`: what is in them;
-- `mnist`, `cifar`, `tiny_imagenet`, `image_folder`: from files to images and labels (`splits`);
+- `mnist`, `cifar`, `tiny_imagenet`, `image_folder`: from files to images and labels;
 - `store`: a data set in memory and on disk.
 """
 

@@ -11,7 +11,7 @@ import numpy as np
 from effective_sparsity.datasets.archive import read_members
 from effective_sparsity.datasets.fetch import RemoteFile
 from effective_sparsity.datasets.images import decode
-from effective_sparsity.datasets.splits import Splits
+from effective_sparsity.datasets.store import Splits
 from effective_sparsity.errors import UserError
 
 # A member of an archive of images, such as train/00042_frog.jpg: split, row and class.

@@ -1,4 +1,4 @@
-"""Brings a file to this machine: from the first mirror that has it, verified before it gets its name."""
+"""Downloads files, each from the first mirror that has it, verified before it gets its name."""
 
 import hashlib
 import logging

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from effective_sparsity.datasets.images import decode
-from effective_sparsity.datasets.splits import Splits
+from effective_sparsity.datasets.store import Splits
 from effective_sparsity.errors import UserError
 
 _SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from effective_sparsity.datasets.fetch import RemoteFile
-from effective_sparsity.datasets.splits import Splits
+from effective_sparsity.datasets.store import Splits
 from effective_sparsity.errors import UserError
 
 

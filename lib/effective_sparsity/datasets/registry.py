@@ -11,8 +11,7 @@ from effective_sparsity.datasets.cifar import cifar_files, read_cifar
 from effective_sparsity.datasets.fetch import RemoteFile, fetch
 from effective_sparsity.datasets.image_folder import read_image_folder
 from effective_sparsity.datasets.mnist import mnist_files, read_mnist, read_mnist_5k
-from effective_sparsity.datasets.splits import Splits
-from effective_sparsity.datasets.store import Dataset, save
+from effective_sparsity.datasets.store import Dataset, Splits, save
 from effective_sparsity.datasets.tiny_imagenet import read_tiny_imagenet, tiny_imagenet_files
 from effective_sparsity.errors import UserError
 

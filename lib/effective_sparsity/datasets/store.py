@@ -2,17 +2,26 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from effective_sparsity.errors import DamagedFileError, UserError
 from effective_sparsity.storage import TensorFile, save_tensors
 
-_ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 _FACTS = ("name", "variant", "note", "classes", "mean", "std")
 
 # By itself first: whatever is made in the same run as its input is made again.
 _REMAKE = "run `snakemake --cores 1 data`, then the same command again"
+
+
+class Splits(NamedTuple):
+    """What a reader of a data set returns: images uint8 (N, C, H, W) and labels int64 (N,)."""
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ class Dataset:
 
 def save(dataset: Dataset, path: str | Path) -> None:
     """Writes `path` in one piece: an interrupted write leaves what was there before."""
-    arrays = {name: getattr(dataset, name) for name in _ARRAYS}
+    arrays = {name: getattr(dataset, name) for name in Splits._fields}
     facts = {name: getattr(dataset, name) for name in _FACTS}
     try:
         save_tensors(path, arrays, **facts)

@@ -9,7 +9,7 @@ import numpy as np
 from effective_sparsity.datasets.archive import read_members
 from effective_sparsity.datasets.fetch import RemoteFile
 from effective_sparsity.datasets.images import decode
-from effective_sparsity.datasets.splits import Splits
+from effective_sparsity.datasets.store import Splits
 from effective_sparsity.errors import UserError
 
 _ROOT = "tiny-imagenet-200"

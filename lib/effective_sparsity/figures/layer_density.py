@@ -12,7 +12,7 @@ from effective_sparsity.figures.tables import (
     PANEL,
     Tables,
     nearest_levels,
-    of_panel,
+    panel_rows,
     panels,
     reduced_text,
     seeds_text,
@@ -39,7 +39,7 @@ def layer_density(tables: Tables) -> tuple[Figure, pd.DataFrame]:
 
 def _tabulate(layers: pd.DataFrame) -> pd.DataFrame:
     rows = layers[(layers.criterion == "direct") & layers.pruner.isin(LAYER_QUOTAS)].dropna(subset=["n_kept"])
-    networks = [of_panel(rows, panel) for panel in panels(rows)]
+    networks = [panel_rows(rows, panel) for panel in panels(rows)]
     chosen = [rows[rows.target_compression.isin(nearest_levels(rows, _COMPRESSIONS))] for rows in networks]
     rows = pd.concat(chosen) if chosen else rows
     rows = rows.assign(kept=rows.n_kept / rows.n_weights, active=rows.n_active / rows.n_weights)

@@ -15,7 +15,7 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocat
 from numpy.typing import ArrayLike
 
 from effective_sparsity.figures.style import FAINT, GREY, RC, look, panel_title, plain_number
-from effective_sparsity.figures.tables import of_panel, panels
+from effective_sparsity.figures.tables import panel_rows, panels
 
 Legend = list[Line2D]
 
@@ -44,7 +44,7 @@ def draw_page(
         empty: the heading of a page without panels, drawn if there are no data.
     """
     networks = panels(data) if "architecture" in data else []
-    rows = {panel_title(*panel): of_panel(data, panel) for panel in networks}
+    rows = {panel_title(*panel): panel_rows(data, panel) for panel in networks}
     rows = rows or {empty if data.empty else "": data}
     if data.empty:
         height, note = 0.3, ""

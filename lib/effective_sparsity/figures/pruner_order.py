@@ -48,7 +48,7 @@ def _tabulate(subnetworks: pd.DataFrame) -> pd.DataFrame:
         if set(FRAMES) <= set(accuracy.columns.get_level_values(0)):
             rows += [where | row for row in (*_ranks(accuracy), *_taus(accuracy))]
     columns = [*PANEL, "target_compression", "kind", "pruner", "criterion", "value", "low", "high", "count"]
-    # Types are said because an empty table has none.
+    # An empty table has no types of its own.
     numbers = dict.fromkeys(["target_compression", "value", "low", "high", "count"], float)
     return pd.DataFrame(rows, columns=columns).astype(numbers)
 

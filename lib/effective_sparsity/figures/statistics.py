@@ -14,9 +14,9 @@ MIN_SEEDS = 3
 ERROR_RATE = 0.05
 
 
-def half_width(values: pd.Series) -> float:
-    """Half width of Student's t 95 % confidence interval of a mean; NaN for fewer than two values."""
-    return float(_quantile(values.count()) * values.sem())
+def half_width(values: pd.Series, error_rate: float = ERROR_RATE) -> float:
+    """Half width of Student's t confidence interval (95 %) of a mean; NaN for fewer than two values."""
+    return float(quantile(values.count(), 1 - error_rate / 2) * values.sem())
 
 
 def over_seeds(rows: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
@@ -28,13 +28,14 @@ def over_seeds(rows: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
     """
     groups = rows.dropna(subset=[value]).groupby(keys, sort=True)[value]
     summary = groups.agg(mean="mean", error="sem", seeds="count").reset_index()
-    half = _quantile(summary.seeds) * summary.error
+    half = quantile(summary.seeds, 1 - ERROR_RATE / 2) * summary.error
     summary = summary.assign(low=summary["mean"] - half, high=summary["mean"] + half)
     return summary[[*keys, "mean", "low", "high", "seeds"]]
 
 
-def _quantile(n: Any) -> Any:
-    return stdtrit(n - 1, 0.975)  # of scipy.special: importing scipy.stats takes most of a second
+def quantile(n: Any, probability: float) -> Any:
+    """Of Student's t distribution, for a sample of n (a number or an array)."""
+    return stdtrit(n - 1, probability)  # of scipy.special: importing scipy.stats takes most of a second
 
 
 def p_value(values: pd.Series) -> float:

@@ -1,4 +1,4 @@
-"""What the figures need to know of the study's tables, beside their numbers."""
+"""Rows, panels and sentences that several figures take from the study's tables."""
 
 from collections.abc import Iterable, Mapping
 
@@ -21,7 +21,7 @@ def panels(table: pd.DataFrame) -> list[tuple[str, str]]:
     return sorted(found, key=lambda panel: (place(panel[0], list(ARCHITECTURES)), panel[1]))
 
 
-def of_panel(table: pd.DataFrame, panel: tuple[str, str]) -> pd.DataFrame:
+def panel_rows(table: pd.DataFrame, panel: tuple[str, str]) -> pd.DataFrame:
     """Rows of one architecture and data set."""
     architecture, dataset = panel
     return table[(table.architecture == architecture) & (table.dataset == dataset)]

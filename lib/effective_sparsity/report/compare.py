@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from effective_sparsity.claims.page import network, verdict
+from effective_sparsity.claims.page import markdown, network, verdict
 from effective_sparsity.errors import UserError, exit_code
 from effective_sparsity.figures.style import look, panel_title, plain_number
 from effective_sparsity.figures.tables import PANEL, with_blanks
@@ -21,17 +21,16 @@ def comparison(first: Results, second: Results) -> str:
     Raises:
         UserError: they have no subnetworks in common.
     """
-    names = f"{first.study} | {second.study}"
+    names = [first.study, second.study]
     lines = [f"# {first.study} and {second.study}", ""]
     if all("claims" in results.tables for results in (first, second)):
-        lines += [f"| | claim | network | {names} |", "| --- | --- | --- | --- | --- |"]
-        claims = [_by_claim(results.table("claims")) for results in (first, second)]
-        for key, row in claims[0].items():
-            if key not in claims[1]:
-                continue
-            verdicts = " | ".join(verdict(found[key]) for found in claims)
-            lines.append(f"| {row.claim} | {row.statement} | {network(row)} | {verdicts} |")
-        lines.append("")
+        ours, theirs = (_by_claim(results.table("claims")) for results in (first, second))
+        verdicts = [
+            [str(row.claim), row.statement, network(row), verdict(row), verdict(theirs[key])]
+            for key, row in ours.items()
+            if key in theirs
+        ]
+        lines += [*markdown(["", "claim", "network", *names], verdicts), ""]
     means = [_accuracies(results.table("subnetworks")) for results in (first, second)]
     both = means[0].add_suffix("_first").join(means[1].add_suffix("_second"), how="inner")
     if both.empty:
@@ -39,16 +38,13 @@ def comparison(first: Results, second: Results) -> str:
             f"{first.folder} and {second.folder} have no trained subnetworks in common; compare studies of "
             "the same network, pruners and compressions"
         )
-    lines += [
-        "Test accuracy in per cent, mean over seeds (number of seeds):",
-        "",
-        f"| network | pruner | pruning | target | {names} | difference |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    rows = []
     for (architecture, dataset, pruner, criterion, target), row in both.iterrows():
         cells = [panel_title(architecture, dataset), look(pruner).label, criterion, plain_number(target)]
         cells += [f"{row[f'mean_{end}']:.2f} ({row[f'size_{end}']:.0f})" for end in ("first", "second")]
-        lines.append(f"| {' | '.join(cells)} | {row.mean_first - row.mean_second:+.2f} |")
+        rows.append([*cells, f"{row.mean_first - row.mean_second:+.2f}"])
+    lines += ["Test accuracy in per cent, mean over seeds (number of seeds):", ""]
+    lines += markdown(["network", "pruner", "pruning", "target", *names, "difference"], rows)
     return "\n".join(lines) + "\n"
 
 

@@ -29,13 +29,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the report: its anchor, title, what it shows, names of columns, and rows of cells."""
+    """A table of the report: its anchor, title, what it shows, and rows of cells by the names of columns."""
 
     name: str
     title: str
     note: str
-    columns: tuple[str, ...]
-    rows: list[list[Cell]]
+    rows: list[dict[str, Cell]]
 
 
 # The claim that answers the question in the report's title, and its answers.
@@ -80,36 +79,24 @@ def subnetworks(table: pd.DataFrame) -> Table:
     for (architecture, dataset, pruner, criterion, target), group in table.groupby(keys, sort=False):
         accuracy = group.test_accuracy.dropna().astype(float)
         rows.append(
-            [
-                Cell(panel_title(architecture, dataset)),
-                Cell(look(pruner).label),
-                Cell(criterion),
-                Cell(plain_number(target), target),
-                number(group.direct_compression.median(), "{:,.1f}"),
-                number(group.effective_compression.median(), "{:,.1f}"),
-                number(100 * accuracy.mean(), "{:.2f}"),
-                number(100 * half_width(accuracy), "{:.2f}"),
-                Cell(str(len(group)), len(group)),
-                Cell(_statuses(group.status)),
-            ]
+            {
+                "Network": Cell(panel_title(architecture, dataset)),
+                "Pruner": Cell(look(pruner).label),
+                "Pruning": Cell(criterion),
+                "Target": Cell(plain_number(target), target),
+                "Direct compression": number(group.direct_compression.median(), "{:,.1f}"),
+                "Effective compression": number(group.effective_compression.median(), "{:,.1f}"),
+                "Accuracy %": number(100 * accuracy.mean(), "{:.2f}"),
+                "±": number(100 * half_width(accuracy), "{:.2f}"),
+                "Seeds": Cell(str(len(group)), len(group)),
+                "Status": Cell(_statuses(group.status)),
+            }
         )
     return Table(
         "subnetworks",
         "Subnetworks",
         "Medians of the compressions and mean test accuracy over seeds; ± is half a 95 % t interval, empty "
         "for a single seed.",
-        (
-            "Network",
-            "Pruner",
-            "Pruning",
-            "Target",
-            "Direct compression",
-            "Effective compression",
-            "Accuracy %",
-            "±",
-            "Seeds",
-            "Status",
-        ),
         rows,
     )
 
@@ -124,53 +111,40 @@ def _statuses(statuses: pd.Series) -> str:
 def dense(table: pd.DataFrame) -> Table:
     """The dense networks."""
     rows = [
-        [
-            Cell(panel_title(row.architecture, row.dataset)),
-            Cell(str(row.seed), row.seed),
-            number(row.n_weights, "{:,.0f}"),
-            number(row.steps, "{:,.0f}"),
-            number(100 * row.test_accuracy, "{:.2f}"),
-            number(row.test_loss, "{:.4f}"),
-            Cell(str(row.status)),
-        ]
+        {
+            "Network": Cell(panel_title(row.architecture, row.dataset)),
+            "Seed": Cell(str(row.seed), row.seed),
+            "Prunable weights": number(row.n_weights, "{:,.0f}"),
+            "Steps": number(row.steps, "{:,.0f}"),
+            "Accuracy %": number(100 * row.test_accuracy, "{:.2f}"),
+            "Loss": number(row.test_loss, "{:.4f}"),
+            "Status": Cell(str(row.status)),
+        }
         for row in table.itertuples()
     ]
-    columns = ("Network", "Seed", "Prunable weights", "Steps", "Accuracy %", "Loss", "Status")
-    return Table(
-        "dense", "Dense networks", "Trained without pruning, evaluated on the test set.", columns, rows
-    )
+    return Table("dense", "Dense networks", "Trained without pruning, evaluated on the test set.", rows)
 
 
 def costs(table: pd.DataFrame) -> Table:
     """Run times by stage."""
-    shared = bool(table[table.stage == "retrain"].pruner.isna().any())
-    rows = []
-    for (architecture, dataset), of_network in table.groupby(PANEL, sort=False):
-        for stage, title in STAGES.items():
-            group = of_network[of_network.stage == stage]
-            if len(group):
-                rows.append(
-                    [
-                        Cell(panel_title(architecture, dataset)),
-                        Cell(title),
-                        number(group.jobs.sum(), "{:,.0f}"),
-                        number(group.seconds.sum(), "{:,.1f}"),
-                        number(group.seconds.sum() / group.jobs.sum(), "{:,.1f}"),
-                        number(group.cpu_seconds.sum(), "{:,.1f}"),
-                        number(group.max_rss_mb.max(), "{:,.0f}"),
-                    ]
-                )
-    return Table(
-        "costs",
-        "Run times",
-        "Sums over all jobs of a step, as Snakemake measured them; jobs overlap, so a run takes less."
-        + (
-            " Jobs handle all pruners at once (pruners_per_job: all), so no pruner has times of its own."
-            * shared
-        ),
-        ("Network", "Step", "Jobs", "Seconds", "Seconds per job", "CPU seconds", "Largest memory, MB"),
-        rows,
-    )
+    rows = [
+        {
+            "Network": Cell(panel_title(architecture, dataset)),
+            "Step": Cell(title),
+            "Jobs": number(group.jobs.sum(), "{:,.0f}"),
+            "Seconds": number(group.seconds.sum(), "{:,.1f}"),
+            "Seconds per job": number(group.seconds.sum() / group.jobs.sum(), "{:,.1f}"),
+            "CPU seconds": number(group.cpu_seconds.sum(), "{:,.1f}"),
+            "Largest memory, MB": number(group.max_rss_mb.max(), "{:,.0f}"),
+        }
+        for (architecture, dataset), of_network in table.groupby(PANEL, sort=False)
+        for stage, title in STAGES.items()
+        if len(group := of_network[of_network.stage == stage])
+    ]
+    note = "Sums over all jobs of a step, as Snakemake measured them; jobs overlap, so a run takes less."
+    if table[table.stage == "retrain"].pruner.isna().any():
+        note += " Jobs handle all pruners at once (pruners_per_job: all), so no pruner has times of its own."
+    return Table("costs", "Run times", note, rows)
 
 
 def facts(subnetworks: pd.DataFrame, provenance: Mapping) -> list[tuple[str, str]]:

@@ -14,20 +14,22 @@ that these comments name are `NUMBERS` and `TABLES` below. Fill the documents in
 import argparse
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from effective_sparsity.claims.page import measured, number, part_verdict, required
+from effective_sparsity.claims.page import markdown, measured, number, part_verdict, required
 from effective_sparsity.claims.selection import by_seed, level_near
 from effective_sparsity.errors import UserError, exit_code
 from effective_sparsity.figures.statistics import half_width
 from effective_sparsity.figures.style import look
-from effective_sparsity.figures.tables import with_blanks
 from effective_sparsity.report.leaderboard import leads, place, ranking_costs, setting, standing, tied
 from effective_sparsity.study.results import Results
 from effective_sparsity.study.tables import read_table
+
+Columns = Iterable[tuple[str, str]]  # of a criterion and a level
 
 _NUMBER = re.compile(r"(?P<value>[-+\w.,]+)<!-- (?P<study>[\w.-]+): (?P<query>[^>]+?) -->")
 _TABLE = re.compile(
@@ -35,8 +37,10 @@ _TABLE = re.compile(
 )
 
 
-def _rows(results: Results, pruner: str, criterion: str, level: str) -> pd.DataFrame:
-    rows = results.table("subnetworks")
+def _rows(
+    results: Results, pruner: str, criterion: str, level: str, table: str = "subnetworks"
+) -> pd.DataFrame:
+    rows = results.table(table)
     rows = rows[(rows.pruner == pruner) & (rows.criterion == criterion)]
     return rows[rows.target_compression == level_near(rows, float(level))]
 
@@ -99,8 +103,8 @@ def classes(results: Results, statistic: str, pruner: str, criterion: str, level
     """Classes that networks connect: "min", "mean" or "max" over seeds, or the share that connects "all"."""
     layers = results.table("layers")
     last = layers[layers.layer == layers.layer.iloc[-1]]
-    rows = last[(last.pruner == pruner) & (last.criterion == criterion)]
-    connected = rows.live_outputs[rows.target_compression == level_near(rows, float(level))]
+    rows = _rows(results, pruner, criterion, level, "layers")
+    connected = rows.live_outputs[rows.layer == last.layer.iloc[0]]
     if statistic == "all":
         return f"{100 * (connected == last.live_outputs.max()).mean():.0f}"
     return f"{getattr(connected, statistic)():.3g}"
@@ -108,35 +112,21 @@ def classes(results: Results, statistic: str, pruner: str, criterion: str, level
 
 def units(results: Results, pruner: str, criterion: str, level: str, layer: str) -> str:
     """Live outputs of a layer, mean over seeds."""
-    layers = results.table("layers")
-    rows = layers[(layers.pruner == pruner) & (layers.criterion == criterion) & (layers.layer == layer)]
-    return f"{rows[rows.target_compression == level_near(rows, float(level))].live_outputs.mean():.0f}"
+    rows = _rows(results, pruner, criterion, level, "layers")
+    return f"{rows[rows.layer == layer].live_outputs.mean():.0f}"
 
 
-def _measurement(results: Results, claim: str, label: str) -> pd.Series:
-    table = with_blanks(results.table("measurements"))
+def measurement(column: str, results: Results, claim: str, *words: str) -> str:
+    """The mean ("value") of a part of a claim or an end of its interval ("low", "high"), without its unit.
+
+    Args:
+        words: of the part's label.
+    """
+    table, label = results.table("measurements"), " ".join(words)
     found = table[(table.claim == int(claim)) & (table.label == label)]
     if len(found) != 1:
         raise UserError(f"{results.study}: claim {claim} has no part {label!r}; see its measurements.csv")
-    return found.iloc[0]
-
-
-def value(results: Results, claim: str, *label: str) -> str:
-    """What a part of a claim measured, without its unit."""
-    row = _measurement(results, claim, " ".join(label))
-    return number(row.value, row.unit)
-
-
-def low(results: Results, claim: str, *label: str) -> str:
-    """The lower end of its interval."""
-    row = _measurement(results, claim, " ".join(label))
-    return number(row.low, row.unit)
-
-
-def high(results: Results, claim: str, *label: str) -> str:
-    """The upper end of its interval."""
-    row = _measurement(results, claim, " ".join(label))
-    return number(row.high, row.unit)
+    return number(found[column].item(), found.unit.item())
 
 
 def tally(results: Results, claim: str, verdict: str) -> str:
@@ -149,45 +139,55 @@ NUMBERS: dict[str, Callable[..., str]] = {
     function.__name__: function
     for function in (
         accuracy, spread, lead, dense, networks, seeds, factor, connected, largest_inactive, classes, units,
-        value, low, high, tally, place, tied,
+        tally, place, tied,
     )
-}  # fmt: skip
+} | {column: partial(measurement, column) for column in ("value", "low", "high")}  # fmt: skip
+
+
+def _by_compression(levels: Iterable[str]) -> list[str]:
+    return ["", *(f"{float(level):,.0f}" for level in levels)]
+
+
+def _by_pruner(results: Results, columns: Columns, text: Callable[[pd.Series], str]) -> list[list[str]]:
+    """A row for each trained pruner: its name, and the text for its accuracies in per cent in each column."""
+    rows = results.table("subnetworks")
+    return [
+        [look(pruner).label]
+        + [text(100 * _rows(results, pruner, *column).test_accuracy) for column in columns]
+        for pruner in rows.pruner[rows.test_accuracy.notna()].unique()
+    ]
 
 
 def accuracies(results: Results, *levels: str) -> list[str]:
     """Mean test accuracy in per cent by level and criterion: a row per pruner."""
-    rows = results.table("subnetworks")
-    columns = [(criterion, level) for level in levels for criterion in sorted(rows.criterion.unique())]
-    lines = ["| | " + " | ".join(f"{criterion}, {float(level):,.0f}" for criterion, level in columns) + " |"]
-    lines.append("| --- |" + " --- |" * len(columns))
-    for pruner in rows.pruner[rows.test_accuracy.notna()].unique():
-        found = [_rows(results, pruner, *column).test_accuracy.mean() for column in columns]
-        cells = ["" if pd.isna(mean) else f"{100 * mean:.1f}" for mean in found]
-        lines.append(f"| {look(pruner).label} | {' | '.join(cells)} |")
-    return lines
+    criteria = sorted(results.table("subnetworks").criterion.unique())
+    columns = [(criterion, level) for level in levels for criterion in criteria]
+    names = [f"{criterion}, {float(level):,.0f}" for criterion, level in columns]
+
+    def mean(values: pd.Series) -> str:
+        return f"{values.mean():.1f}" if values.notna().any() else ""
+
+    return markdown(["", *names], _by_pruner(results, columns, mean))
 
 
 def intervals(results: Results, criterion: str, *levels: str) -> list[str]:
     """Mean test accuracy in per cent by level, and half the width of its 95 % interval: a row per pruner."""
-    rows = results.table("subnetworks")
-    lines = ["| | " + " | ".join(f"{float(level):,.0f}" for level in levels) + " |"]
-    lines.append("| --- |" + " --- |" * len(levels))
-    for pruner in rows.pruner[rows.test_accuracy.notna()].unique():
-        found = [100 * _rows(results, pruner, criterion, level).test_accuracy for level in levels]
-        cells = [f"{values.mean():.1f} ± {half_width(values):.1f}" for values in found]
-        lines.append(f"| {look(pruner).label} | {' | '.join(cells)} |")
-    return lines
+
+    def interval(values: pd.Series) -> str:
+        return f"{values.mean():.1f} ± {half_width(values):.1f}"
+
+    rows = _by_pruner(results, [(criterion, level) for level in levels], interval)
+    return markdown(_by_compression(levels), rows)
 
 
 def parts(results: Results, claim: str, role: str = "primary") -> list[str]:
     """The measurements of a claim."""
-    table = with_blanks(results.table("measurements"))
-    lines = ["| part | measured | required | verdict |", "| --- | --- | --- | --- |"]
-    lines += [
-        f"| {row.label} | {measured(row)} | {required(row)} | {part_verdict(row)} |"
+    table = results.table("measurements")
+    rows = [
+        [row.label, measured(row), required(row), part_verdict(row)]
         for row in table[(table.claim == int(claim)) & (table.role == role)].itertuples()
     ]
-    return lines
+    return markdown(["part", "measured", "required", "verdict"], rows)
 
 
 def differences(results: Results, pruner: str, *others: str) -> list[str]:
@@ -195,14 +195,9 @@ def differences(results: Results, pruner: str, *others: str) -> list[str]:
     rows = results.table("subnetworks")
     rows = rows[(rows.criterion == "effective") & rows.test_accuracy.notna()]
     tables = {name: by_seed(of_name, 100 * of_name.test_accuracy) for name, of_name in rows.groupby("pruner")}
-    lines = ["| compression | " + " | ".join(look(other).label for other in others) + " |"]
-    lines.append("| --- |" + " --- |" * len(others))
-    for level in tables[pruner].index:
-        means = [
-            (tables[pruner] - tables[other]).dropna(axis="columns").loc[level].mean() for other in others
-        ]
-        lines.append(f"| {level:,.0f} | {' | '.join(f'{mean:+.1f}' for mean in means)} |")
-    return lines
+    means = [(tables[pruner] - tables[other]).dropna(axis="columns").mean(axis=1) for other in others]
+    rows = [[f"{level:,.0f}", *(f"{mean[level]:+.1f}" for mean in means)] for level in tables[pruner].index]
+    return markdown(["compression", *(look(other).label for other in others)], rows)
 
 
 def shares(results: Results, *levels: str) -> list[str]:
@@ -210,14 +205,14 @@ def shares(results: Results, *levels: str) -> list[str]:
     (path,) = results.folder.glob("figures/pixel_controls.csv*")
     data = read_table(path)
     data = data[data.quantity == "share_of_gap"].set_index(["pruner", "target_compression"])
-    lines = ["| | " + " | ".join(f"{float(level):,.0f}" for level in levels) + " |"]
-    lines.append("| --- |" + " --- |" * len(levels))
     found = [level_near(data.reset_index(), float(level)) for level in levels]
-    for pruner in data.index.unique("pruner"):
-        rows = [100 * data.loc[(pruner, level), ["value", "low", "high"]] for level in found]
-        cells = [f"{row.value:.0f} ({row.low:.0f} to {row.high:.0f})" for row in rows]
-        lines.append(f"| {look(pruner).label} | {' | '.join(cells)} |")
-    return lines
+
+    def share(row: pd.Series) -> str:
+        return f"{100 * row.value:.0f} ({100 * row.low:.0f} to {100 * row.high:.0f})"
+
+    pruners = data.index.unique("pruner")
+    rows = [[look(p).label, *(share(data.loc[(p, level)]) for level in found)] for p in pruners]
+    return markdown(_by_compression(levels), rows)
 
 
 TABLES: dict[str, Callable[..., list[str]]] = {

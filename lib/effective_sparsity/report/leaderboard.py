@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from effective_sparsity.claims.page import markdown
 from effective_sparsity.claims.selection import level_near
 from effective_sparsity.errors import UserError
 from effective_sparsity.figures.leaderboard import standings
@@ -64,12 +65,11 @@ def leads(results: Results) -> list[str]:
 def _by_level(results: Results, cell) -> list[str]:
     means = _means(results)
     levels = sorted(means.target_compression.unique())
-    lines = ["| | " + " | ".join(map(plain_number, levels)) + " |", "| --- |" + " --- |" * len(levels)]
+    rows = []
     for pruner in means.pruner.unique():
-        rows = {row.target_compression: row for row in means[means.pruner == pruner].itertuples()}
-        cells = [cell(rows[level]) if level in rows else "" for level in levels]
-        lines.append(f"| {look(pruner).label} | {' | '.join(cells)} |")
-    return lines
+        found = {row.target_compression: row for row in means[means.pruner == pruner].itertuples()}
+        rows.append([look(pruner).label, *(cell(found[x]) if x in found else "" for x in levels)])
+    return markdown(["", *map(plain_number, levels)], rows)
 
 
 def ranking_costs(results: Results) -> list[str]:
@@ -78,7 +78,7 @@ def ranking_costs(results: Results) -> list[str]:
     The scores of pruners that take neither gradients nor data are made where subnetworks are counted.
     """
     seconds = results.table("costs").groupby(["stage", "pruner"], dropna=False).cpu_seconds.median()
-    lines = ["| | dense training | scores | subnetworks of all levels |", "| --- | --- | --- | --- |"]
+    rows = []
     for name in in_order(_means(results).pruner):
         pruner = PRUNERS[name]
         found = [
@@ -87,5 +87,5 @@ def ranking_costs(results: Results) -> list[str]:
             seconds.get(("subnetworks", name), 0),
         ]
         cells = [f"{value:,.0f}" if value >= 10 else f"{value:.1f}" if value else "" for value in found]
-        lines.append(f"| {look(name).label} | {' | '.join(cells)} |")
-    return lines
+        rows.append([look(name).label, *cells])
+    return markdown(["", "dense training", "scores", "subnetworks of all levels"], rows)

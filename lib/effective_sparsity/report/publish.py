@@ -4,6 +4,7 @@ import lzma
 import shutil
 from pathlib import Path
 
+from effective_sparsity.claims.page import markdown
 from effective_sparsity.claims.page import page as claims_page
 from effective_sparsity.figures.registry import FIGURES
 from effective_sparsity.figures.tables import reduced_text
@@ -59,9 +60,7 @@ def _page(results: Results) -> str:
     lines = [f"# Results of the study `{results.study}`", ""]
     if reduced:
         lines += [f"**Not the paper's full setting.** {reduced}", ""]
-    lines += ["| | |", "| --- | --- |"]
-    lines += [f"| {name} | {value} |" for name, value in facts(subnetworks, results.provenance)]
-    lines.append("")
+    lines += [*markdown(["", ""], facts(subnetworks, results.provenance)), ""]
     if "claims" in results.tables:
         lines.append(claims_page(results.table("claims"), results.table("measurements"), heading="##"))
     lines.append("## Figures")

@@ -15,6 +15,7 @@ from effective_sparsity.claims.page import (
     measured,
     network,
     part_verdict,
+    parts_of,
     required,
 )
 from effective_sparsity.claims.registry import CLAIMS
@@ -27,7 +28,7 @@ _FOLDER = Path(__file__).parent
 # Makes the small print of a figure as large as that of the page.
 _PIXELS_PER_POINT = 1.8
 
-# Of a claim with more parts than this, those that agree with its verdict are counted, not listed.
+# A claim with more primary parts than this counts those that are confirmed instead of listing them.
 _PARTS_SHOWN = 6
 
 
@@ -47,8 +48,11 @@ def render(study: str, tables: Tables, figures: Mapping[str, bytes], provenance:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    for text in (estimate, measured, required, part_verdict):
+        environment.filters[text.__name__] = text
     subnetworks, claims = tables["subnetworks"], with_blanks(tables["claims"])
     measurements = with_blanks(tables["measurements"])
+    shown = [content.subnetworks(subnetworks), content.dense(tables["dense"]), content.costs(tables["costs"])]
     return environment.get_template("page.html").render(
         study=study,
         style=(_FOLDER / "style.css").read_text(),
@@ -60,11 +64,7 @@ def render(study: str, tables: Tables, figures: Mapping[str, bytes], provenance:
         explanation=EXPLANATION,
         claims=_claims(claims, measurements),
         figures=[_figure(name, svg) for name, svg in figures.items()],
-        tables=[
-            content.subnetworks(subnetworks),
-            content.dense(tables["dense"]),
-            content.costs(tables["costs"]),
-        ],
+        tables=[table for table in shown if table.rows],
         versions={"Python": provenance.get("python"), **provenance.get("packages", {})},
         commit=provenance.get("commit"),
         machine=provenance.get("machine"),
@@ -89,12 +89,9 @@ def _claims(claims: pd.DataFrame, measurements: pd.DataFrame) -> list[dict]:
     for number, claim in CLAIMS.items():
         verdicts = []
         for row in claims[claims.claim == number].itertuples():
-            here = (measurements.architecture == row.architecture) & (measurements.dataset == row.dataset)
-            parts = [_part(part) for part in measurements[here & (measurements.claim == number)].itertuples()]
-            primary = [part for part in parts if part["role"] == "primary"]
-            shown = [
-                part for part in primary if part["verdict"] != "confirmed" or len(primary) <= _PARTS_SHOWN
-            ]
+            parts = list(parts_of(row, measurements).itertuples())
+            primary = [part for part in parts if part.role == "primary"]
+            shown = [part for part in primary if part.verdict != "confirmed" or len(primary) <= _PARTS_SHOWN]
             verdicts.append(
                 {
                     "network": network(row) or "No network",
@@ -104,7 +101,7 @@ def _claims(claims: pd.DataFrame, measurements: pd.DataFrame) -> list[dict]:
                     "parts": parts,
                     "shown": shown,
                     "more": len(primary) - len(shown),
-                    "bounds": list(dict.fromkeys(part["required"] for part in shown)),
+                    "bounds": list(dict.fromkeys(map(required, shown))),
                 }
             )
         found.append(
@@ -116,16 +113,3 @@ def _claims(claims: pd.DataFrame, measurements: pd.DataFrame) -> list[dict]:
             }
         )
     return found
-
-
-def _part(part) -> dict:
-    return {
-        "label": part.label,
-        "role": part.role,
-        "quantity": part.quantity,
-        "estimate": estimate(part),
-        "measured": measured(part),
-        "required": required(part),
-        "verdict": part.verdict,
-        "more": part_verdict(part).partition("; ")[2],
-    }

@@ -3,8 +3,8 @@
 What the Snakefile plans with:
 
 - `include`, `config`: study files, joined and checked;
-- `values`, `messages`: what stands in a study file, and what is wrong with it;
-- `plan`: the jobs, recipes and files that follow, and `progress`, how many of them are there;
+- `values`, `messages`: the settings of a study file, and what is wrong with them;
+- `plan`: the jobs, recipes and files that follow, and `progress`, how many of them are done;
 - `resources`: what jobs need;
 - `versions`, `code`: what makes results out of date.
 

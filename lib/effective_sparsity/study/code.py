@@ -1,7 +1,7 @@
-"""What stands for code in the workflow: a digest of modules, with all that they import from the library.
+"""Digests of modules and all that they import from the library: they tell the workflow when code changed.
 
-Only what runs counts: comments, formatting and docstrings do not. Nothing is executed to find out. The
-versions of packages are in a study's provenance.
+Comments, formatting and docstrings do not count, and no code is run. The versions of packages are in a
+study's provenance.
 """
 
 import ast
@@ -16,11 +16,11 @@ PACKAGE = __name__.partition(".")[0]
 LIBRARY = Path(__file__).parents[1]
 
 
-def of_modules(scripts: Iterable[Path], packages: Iterable[str] = ()) -> str:
+def module_digest(scripts: Iterable[Path], packages: Iterable[str] = ()) -> str:
     """The digest of scripts, of packages with all their files, and of what these import from the library.
 
-    It is for a rule's parameters. As inputs, the files would be compared by age where Snakemake knows nothing
-    of an earlier run, and those of a fresh clone are younger than all results.
+    Rules take it as a parameter. As inputs, the files would be compared by age, and those of a fresh clone
+    are newer than all results.
 
     Args:
         scripts: files of Python code.
@@ -44,31 +44,31 @@ def of_modules(scripts: Iterable[Path], packages: Iterable[str] = ()) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def of_function(function: object) -> str:
+def function_digest(function: object) -> str:
     """The digest of the module that defines a function, or the class of a callable object."""
     while isinstance(function, partial):
         function = function.func
     defined = function if inspect.isfunction(function) else type(function)
-    return of_modules([Path(inspect.getfile(defined))])
+    return module_digest([Path(inspect.getfile(defined))])
 
 
 @cache
 def _read(path: Path) -> tuple[str, list[Path]]:
-    """What counts of a file, and the files of the library that it imports."""
+    """The text of a file that counts, and the files of the library that it imports."""
     if path.suffix != ".py":
         return hashlib.sha256(path.read_bytes()).hexdigest(), []
-    tree = _WhatRuns().visit(ast.parse(path.read_bytes(), str(path)))
+    tree = _WithoutDocstrings().visit(ast.parse(path.read_bytes(), str(path)))
     package = ""
     if path.is_relative_to(LIBRARY):
         package = ".".join([PACKAGE, *path.relative_to(LIBRARY).parts[:-1]])
     names = {name for name in _imports(tree, package) if f"{name}.".startswith(f"{PACKAGE}.")}
-    # A module runs those of the packages around it; and a name need not be that of a module.
+    # Importing a module runs its parent packages, and an imported name need not be a module.
     parts = [name.split(".") for name in names]
     modules = {tuple(part[1:length]) for part in parts for length in range(1, len(part) + 1)}
     return ast.dump(tree), [file for module in modules if (file := _file(module)).is_file()]
 
 
-class _WhatRuns(ast.NodeTransformer):
+class _WithoutDocstrings(ast.NodeTransformer):
     """Leaves out docstrings, and imports that only a type checker runs."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:

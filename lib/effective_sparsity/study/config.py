@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from effective_sparsity.datasets.fetch import RemoteFile
 from effective_sparsity.datasets.registry import SOURCES, Source
@@ -119,7 +119,9 @@ class Part:
 
 
 class StudyConfig(Section):
-    """A study file."""
+    """A study file, with what it includes."""
+
+    other_keys = ("include",)
 
     study: str = Field(pattern=NAME, description="its folder in `results`")
     architectures: dict[str, ArchitectureConfig] = Field(min_length=1)
@@ -180,7 +182,7 @@ class StudyConfig(Section):
             known(architecture, NETWORKS, "architecture", "architectures")
             self._check_fit(architecture)
             for one, other in combinations(self.parts_of(architecture), 2):
-                _distinct(one, other)
+                _refuse_overlap(one, other)
         return self
 
     def _check_fit(self, architecture: str) -> None:
@@ -222,7 +224,7 @@ class StudyConfig(Section):
         return Part(
             name,
             self._pruners(architecture, name, part),
-            _once("criteria", part.criteria or self.criteria),
+            _without_duplicates("criteria", part.criteria or self.criteria),
             self._levels(architecture, part),
             self._seeds(name, part),
             self.train and part.train,
@@ -250,7 +252,7 @@ class StudyConfig(Section):
                 pruners.append(name)
         if not pruners:
             raise ValueError(f"{key}: none for {architecture}; give at least one")
-        return _once(key, pruners)
+        return _without_duplicates(key, pruners)
 
     def _unsuitable(self, pruner: str, architecture: str) -> str:
         """Why a pruner cannot be used, or nothing if it can."""
@@ -283,17 +285,17 @@ class StudyConfig(Section):
         if asked is None:
             key = f"parts.{name}.seeds" if name else "seeds"
             raise ValueError(f"{key}: missing; add it (see docs/configuration.md)")
-        return asked.values if isinstance(asked, SeedRange) else _once("seeds", asked)
+        return asked.values if isinstance(asked, SeedRange) else _without_duplicates("seeds", asked)
 
 
-def _once(key: str, values: list) -> list:
+def _without_duplicates(key: str, values: list) -> list:
     """`values`, none of which may occur twice."""
     if len(set(values)) < len(values):
         raise ValueError(f"{key}: {values} has duplicates; list each once")
     return list(values)
 
 
-def _distinct(one: Part, other: Part) -> None:
+def _refuse_overlap(one: Part, other: Part) -> None:
     """Refuse two parts that have a subnetwork in common."""
     shared = [
         next((value for value in getattr(one, key) if value in set(getattr(other, key))), None)
@@ -316,17 +318,4 @@ def read_config(config: dict) -> StudyConfig:
     try:
         return StudyConfig.model_validate(config)
     except ValidationError as errors:
-        raise UserError(one_line(errors, _keys_at)) from None
-
-
-def _keys_at(location: tuple) -> list[str]:
-    section: dict[str, type[BaseModel]] = {
-        "architectures": ArchitectureConfig,
-        "compressions": CompressionRange,
-        "datasets": DatasetConfig,
-        "parts": PartConfig,
-        "seeds": SeedRange,
-    }
-    model = next((section[str(part)] for part in reversed(location) if str(part) in section), StudyConfig)
-    keys = [field.alias or name for name, field in model.model_fields.items()]
-    return [*keys, "include"] if model is StudyConfig else keys
+        raise UserError(one_line(errors)) from None

@@ -18,7 +18,7 @@ def costs(
     Args:
         subnetworks: the study's table of that name.
         folder: benchmark files, `<rule>/<architecture>-<seed>[-<pruner or share>].tsv`. One that is missing
-            or damaged leaves no row: what a study cost is worth knowing, but not worth running it again.
+            or damaged leaves no row: nothing is run again to learn what it cost.
         jobs: by replicate (`<architecture>-<seed>`), stage ("subnetworks" or "retrain") and pruner, the
             names of jobs; the pruner is empty for jobs that several share (see `Plan.retraining_jobs`).
 
@@ -26,22 +26,20 @@ def costs(
         One row per stage (train_dense, rank, subnetworks, retrain, evaluate), replicate and pruner (empty
         where a job serves all pruners; only pruners whose rankings are stored have the stage rank): jobs,
         wall-clock seconds and CPU seconds of all jobs together, and the largest resident memory of a job in
-        MB. A job that went on after an interruption counts from there.
+        MB. A job that was resumed counts from there.
     """
     rows = []
     keys = ["study", "architecture", "dataset", "reduced", "seed"]
     for replicate, of_replicate in subnetworks.groupby(keys, sort=False, dropna=False):
         where = dict(zip(keys, replicate, strict=True))
         name = f"{where['architecture']}-{where['seed']}"
-        stages = jobs.get(name, {})
+        pruners = list(of_replicate.pruner.unique())
+        stages = {"rank": {pruner: [pruner] for pruner in pruners}, **jobs.get(name, {})}
         rows += _row(where, folder, "train_dense", [name])
-        for pruner in of_replicate.pruner.unique():
-            of_pruner = where | {"pruner": pruner}
-            rows += _row(of_pruner, folder, "rank", [f"{name}-{pruner}"])
+        for pruner in [*pruners, ""]:
+            of_pruner = where | ({"pruner": pruner} if pruner else {})
             for stage, names in stages.items():
                 rows += _row(of_pruner, folder, stage, [f"{name}-{job}" for job in names.get(pruner, [])])
-        for stage, names in stages.items():
-            rows += _row(where, folder, stage, [f"{name}-{job}" for job in names.get("", [])])
         rows += _row(where, folder, "evaluate", [name])
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -42,7 +42,7 @@ def check_files(paths: Iterable[Path | str]) -> None:
 
 def _read(path: Path, where: str) -> dict:
     try:
-        settings = yaml.load(path.read_text(), _OnceEach)
+        settings = yaml.load(path.read_text(), _UniqueKeyLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise UserError(
@@ -56,7 +56,7 @@ def _read(path: Path, where: str) -> dict:
     return settings
 
 
-class _OnceEach(yaml.SafeLoader):
+class _UniqueKeyLoader(yaml.SafeLoader):
     """Refuses mappings in which a key appears twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:

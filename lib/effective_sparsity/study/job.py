@@ -17,7 +17,7 @@ def job_log(path: str) -> Iterator[None]:
     An error that the user can fix is one line, in the log and on stderr; any other leaves its traceback in
     the log. A file that turns out to be damaged is renamed, so that the next run rebuilds it.
     """
-    # On a full disk the log is the first that cannot be written; that must not hide why the job ends.
+    # On a full disk the log fails first, which must not hide why the job ends.
     logging.raiseExceptions = False
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def _in_one_line(error: Exception) -> str | None:
 
 
 def _set_aside(error: DamagedFileError) -> str:
-    """Rename the file. As an input it was made by another job, which makes it again once it is missing."""
+    """Rename the file, so that the job that made it makes it again."""
     aside = error.path.with_name(f"{error.path.name}.damaged")
     try:
         error.path.replace(aside)

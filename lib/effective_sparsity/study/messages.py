@@ -1,7 +1,7 @@
 """What is wrong with a study file, in one line."""
 
 import difflib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 
 from pydantic import ValidationError
 
@@ -23,21 +23,16 @@ def known(name: str, registry: Collection[str], what: str, key: str) -> str:
     return name
 
 
-def one_line(errors: ValidationError, keys_at: Callable[[tuple], list[str]]) -> str:
-    """The first thing that is wrong, in one line with its key and value.
-
-    Args:
-        errors: of a study file's validation.
-        keys_at: gives the known keys at a location.
-    """
-    # Of several, an unknown key says most: it may be why another one is missing.
-    error = min(errors.errors(), key=lambda error: error["type"] != "extra_forbidden")
+def one_line(errors: ValidationError) -> str:
+    """The first thing that is wrong with a study file, in one line with its key and value."""
+    # An unknown key comes first: it may be why another one is missing.
+    error = min(errors.errors(), key=lambda error: error["type"] != "unknown_key")
     context = error.get("ctx", {})
     place = [str(part) for part in error["loc"] if part not in _NO_PLACE]
     match error["type"]:
-        case "extra_forbidden":
-            hint = _hint(str(error["loc"][-1]), keys_at(error["loc"][:-1]), "known keys")
-            reason = f"unknown key; {hint}"
+        case "unknown_key":
+            place.append(context["key"])
+            reason = f"unknown key; {_hint(context['key'], context['known'], 'known keys')}"
         case "missing":
             reason = "missing; add it (see docs/configuration.md)"
         case "value_error":
@@ -54,10 +49,10 @@ def _hint(name: str, names: Iterable[str], label: str) -> str:
     return f"did you mean {close[0]}?" if close else f"{label}: {', '.join(names)}"
 
 
-# Parts of pydantic's locations that are not in the file.
+# Parts of pydantic's locations that are not in the study file.
 _NO_PLACE = (*ALTERNATIVES, "[key]")
 
-# What a value should have been, by pydantic's types of error and with their contexts.
+# What a value should be, by pydantic's type of error, with the error's context.
 _WANTED = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",

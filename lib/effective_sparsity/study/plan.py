@@ -18,9 +18,9 @@ REPLICATE_FOLDER = "{architecture}/seed-{seed}"
 DENSE_FILE = f"{REPLICATE_FOLDER}/dense/trained.safetensors"
 TRAINED_FILE = f"{REPLICATE_FOLDER}/{{pruner}}/{{criterion}}/c{{level}}.safetensors"
 
-# Stands for a pruner in the name of a job, of which each pruner has one.
+# In the name of a job that each pruner has: the place of the pruner's name.
 ANY_PRUNER = "{pruner}"
-# Stands in the place of a pruner where one job counts the subnetworks of all.
+# In place of a pruner's name where one job counts the subnetworks of all.
 ALL_PRUNERS = "all"
 
 
@@ -114,7 +114,7 @@ class Plan:
         return recipe
 
     def round_recipe(self, architecture: str) -> Recipe:
-        """The recipe of the trainings inside a pruner, whose accuracies nobody asks for."""
+        """The recipe of the trainings inside a pruner, which are evaluated at the end alone."""
         recipe = self.recipe(architecture)
         recipe = recipe.scaled_to(self.study.architectures[architecture].steps_per_round or recipe.steps)
         return replace(recipe, evaluate_every=recipe.steps)
@@ -172,6 +172,11 @@ class Plan:
     def seeds(self, architecture: str) -> list[int]:
         """The replicates of a network, by seed."""
         return sorted({seed for part in self.study.parts_of(architecture) for seed in part.seeds})
+
+    @property
+    def replicates(self) -> list[tuple[str, int]]:
+        """All pairs of a network and a seed."""
+        return [(name, seed) for name in self.study.architectures for seed in self.seeds(name)]
 
     def kinds(self) -> set[tuple[str, str, str, bool]]:
         """The kinds of subnetworks: network, pruner, criterion, and whether they are trained."""
@@ -242,19 +247,16 @@ class Plan:
             pattern: wildcards are architecture, seed and perhaps pruner, for the jobs that count subnetworks.
             trained: only those of replicates in which something is trained.
         """
-        return [
-            file
-            for architecture in self.study.architectures
-            for seed in self.seeds(architecture)
+        files = [
+            pattern.format(architecture=architecture, seed=seed, pruner=name)
+            for architecture, seed in self.replicates
             if not trained
             or self.trains_dense(architecture, seed)
             or self.subnetworks(architecture, seed, trained=True)
-            for file in dict.fromkeys(
-                pattern.format(architecture=architecture, seed=seed, pruner=name)
-                for names in self.counting_jobs(architecture, seed).values()
-                for name in names
-            )
+            for names in self.counting_jobs(architecture, seed).values()
+            for name in names
         ]
+        return list(dict.fromkeys(files))
 
     def counting_jobs(self, architecture: str, seed: int) -> dict[str, list[str]]:
         """Names of the jobs that count the subnetworks of a replicate by pruner, as `retraining_jobs`."""

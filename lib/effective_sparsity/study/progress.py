@@ -52,24 +52,21 @@ class Job:
 
 def training_jobs(plan: Plan) -> Iterator[Job]:
     """All training jobs of a study."""
-    for architecture in plan.study.architectures:
-        for seed in plan.seeds(architecture):
-            keys = {"architecture": architecture, "seed": seed}
-            if plan.trains_dense(architecture, seed):
-                kind = (architecture, "dense")
-                yield Job(kind, f"train_dense/{architecture}-{seed}", [DENSE_FILE.format(**keys)])
-            for share in plan.shares(architecture):
-                if seed not in share.part.seeds:
-                    continue
-                for pruners in share.jobs:
-                    outputs = [
-                        TRAINED_FILE.format(**keys, pruner=pruner, criterion=criterion, level=level)
-                        for pruner in pruners
-                        for criterion in share.part.criteria
-                        for level in share.levels
-                    ]
-                    name = share.name.format(pruner=pruners[0])
-                    yield Job((architecture, share.name), f"retrain/{architecture}-{seed}-{name}", outputs)
+    for architecture, seed in plan.replicates:
+        keys = {"architecture": architecture, "seed": seed}
+        if plan.trains_dense(architecture, seed):
+            kind = (architecture, "dense")
+            yield Job(kind, f"train_dense/{architecture}-{seed}", [DENSE_FILE.format(**keys)])
+        for share in plan.shares(architecture):
+            for pruners in share.jobs if seed in share.part.seeds else ():
+                outputs = [
+                    TRAINED_FILE.format(**keys, pruner=pruner, criterion=criterion, level=level)
+                    for pruner in pruners
+                    for criterion in share.part.criteria
+                    for level in share.levels
+                ]
+                name = share.name.format(pruner=pruners[0])
+                yield Job((architecture, share.name), f"retrain/{architecture}-{seed}-{name}", outputs)
 
 
 def progress(plan: Plan) -> str:

@@ -14,7 +14,7 @@ from effective_sparsity.training.hardware import machine
 if TYPE_CHECKING:
     from effective_sparsity.study.config import StudyConfig
 
-# Settings that tell where files are, which is nothing to anybody else and changes no result.
+# Where files are on this machine, which changes no result.
 _PLACES = {"mirrors", "data", "results"}
 _PACKAGES = ("effective-sparsity", "numba", "numpy", "pandas", "snakemake", "torch", "torchvision")
 

@@ -14,7 +14,7 @@ from effective_sparsity.pruning.pruners import SNIP_BATCHES, SNIP_STEPS, SYNFLOW
 
 # Seconds to start a job: imports, CUDA, the data set, the first trace of a network.
 START = 300.0
-# How much longer than the table says a job may take at its first attempt.
+# Run time that a first attempt asks for, relative to the table's.
 MARGIN = 1.5
 # Of all registered data sets.
 TEST_IMAGES = 10_000
@@ -54,7 +54,7 @@ COSTS = {
     "vgg-19": Costs(20.1, cpu=5.0, gpu=18e-3, mb=3000, data_mb=1200),
     "resnet-18": Costs(11.3, cpu=45.0, gpu=0.17, mb=6000, data_mb=3100),
 }
-# A network without an entry is taken for the dearest.
+# For a network without an entry.
 DEAREST = COSTS["resnet-18"]
 
 
@@ -85,7 +85,7 @@ class Needs:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The needs of the jobs of one network in a study.
+    """Estimates the needs of the jobs of one network in a study.
 
     Attributes:
         architecture: name of the network.

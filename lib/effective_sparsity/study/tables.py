@@ -40,7 +40,7 @@ COLUMNS = {
     ],
 }  # fmt: skip
 
-# Files of a replicate become a table of another name, and do not say yet of which study they are.
+# Tables of the study by the names of a replicate's files, which lack these columns.
 _OF_A_REPLICATE = {"evaluation": "dense", "curve": "curves"}
 _OF_THE_STUDY = ("study", "dataset", "reduced")
 # Tables that were published before these columns existed are read without them.
@@ -80,7 +80,7 @@ def read_table(path: Path | str) -> pd.DataFrame:
 def read_tables(paths: list[str], study: str) -> pd.DataFrame:
     """All files below each other, with the study's name."""
     tables = [read_table(path) for path in paths]
-    # A table without rows has columns without types; only if there is nothing else it is what is left.
+    # The columns of an empty table have no types, so it counts only if all are empty.
     filled = [table for table in tables if len(table)] or tables[:1]
     return identified(pd.concat(filled, ignore_index=True), study=study)
 
@@ -97,10 +97,10 @@ def write_table(table: pd.DataFrame, path: Path | str, columns: list[str] | None
 
 
 def untrained(plan: "Plan", evaluations: pd.DataFrame) -> pd.DataFrame:
-    """What stands for the evaluations of subnetworks that are not trained: a row for each.
+    """Rows like those of evaluations for the subnetworks that are not trained.
 
     Args:
-        evaluations: of those that are. An architecture of which there are none is marked as reduced.
+        evaluations: of those that are trained. An architecture without any is marked as reduced.
     """
     rows: list[dict] = []
     for architecture, settings in plan.study.architectures.items():

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -15,13 +15,14 @@ from pydantic import (
     Tag,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from effective_sparsity.datasets.fetch import list_mirrors
 from effective_sparsity.pruning.pruners import GROUPS
 from effective_sparsity.pruning.ranking import Criterion
 from effective_sparsity.training.execution import Choice
 
-# What may name a file or a folder.
+# Names of files and folders.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 
 
@@ -60,11 +61,11 @@ Mirror = Annotated[str, AfterValidator(_mirror)]
 # PyTorch and NumPy both take 32 bits.
 Seed = Annotated[Whole, Field(ge=0, lt=2**32)]
 
-# Of the alternatives of a value, which are no part of its place in the file.
+# Tags of a value's alternatives, which pydantic puts into locations.
 _LIST, _RANGE, _WORD = ALTERNATIVES = ("(list)", "(range)", "(word)")
 
 
-def _either(expected: str, words: Sequence[str] = ()) -> Discriminator:
+def _alternatives(expected: str, words: Sequence[str] = ()) -> Discriminator:
     """Tells alternatives of a value apart by what it is: a list, a mapping, or one of some words."""
 
     def kind(value: object) -> str | None:
@@ -81,7 +82,22 @@ def _either(expected: str, words: Sequence[str] = ()) -> Discriminator:
 
 
 class Section(BaseModel):
+    """A mapping of a study file, which refuses keys that it does not know."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # Known keys that are read before the section is checked.
+    other_keys: ClassVar[Sequence[str]] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, section):
+        fields = [field.alias or name for name, field in cls.model_fields.items()]
+        known = [*fields, *cls.other_keys]
+        for key in section if isinstance(section, dict) else ():
+            if key not in known:
+                raise PydanticCustomError("unknown_key", "unknown key", {"key": str(key), "known": known})
+        return section
 
 
 class CompressionRange(Section):
@@ -121,14 +137,14 @@ class SeedRange(Section):
 # How a study, an architecture or a part names its pruners, compressions and seeds.
 Pruners = Annotated[
     Annotated[Literal["paper", "since-2021", "all"], Tag(_WORD)] | Annotated[list[str], Tag(_LIST)],
-    _either("'paper', 'since-2021', 'all' or a list", words=GROUPS),
+    _alternatives("'paper', 'since-2021', 'all' or a list", words=GROUPS),
 ]
 Compressions = Annotated[
     Annotated[CompressionRange, Tag(_RANGE)] | Annotated[list[Compression], Tag(_LIST)],
-    _either("a list, or a mapping with from, to and per_decade"),
+    _alternatives("a list, or a mapping with from, to and per_decade"),
 ]
 Seeds = Annotated[
     Annotated[SeedRange, Tag(_RANGE)] | Annotated[list[Seed], Field(min_length=1), Tag(_LIST)],
-    _either("a list, or a mapping with from and to"),
+    _alternatives("a list, or a mapping with from and to"),
 ]
 Criteria = Annotated[list[Criterion], Field(min_length=1)]
