@@ -88,6 +88,10 @@ CASES = {
     "index_select": (lambda x: x.index_select(2, torch.tensor([2, 0])), ROWS),
     "gather": (lambda x: x.gather(2, torch.tensor([[[0, 0], [2, 1]]])), ROWS),
     "masked_fill": (lambda x: x.masked_fill(torch.tensor([True, False, True]), -5.0), ROWS),
+    "masked_fill with an element": (
+        lambda x: x.masked_fill(torch.tensor([True, False, True]), x[0, 0, 1]),
+        ROWS,
+    ),
     "where by a constant": (where_mask, ROWS),
     "tril": (lambda x: x.tril(), ROWS),
     "diagonal": (lambda x: x.diagonal(0, 1, 2), ROWS),
@@ -303,6 +307,7 @@ def test_paths_follow_the_jacobian(name):
             lambda x: torch.zeros_like(x).scatter_add(2, INDEX, x[:, :, :2]),
             ROWS,
         ),
+        (lambda x: (i := x[0].long()).gather(1, i) * 1.0, lambda x: x[0].sum(1, keepdim=True) + x[0], ROWS),
         (lambda x: torch.histc(x, 4), lambda x: x.sum().expand(4), ROWS),
         (
             lambda x: torch.bincount(x.flatten().long(), minlength=4) * 1.0,
@@ -400,7 +405,7 @@ def test_unknown_operation_is_named_with_its_place():
         (lambda x: torch.ops.aten._cdist_forward(x, x, 2.0, None), "not understood"),
         (lambda x: F.layer_norm(x, (2,), x[0]), "its scale, shift or statistics depend on the input"),
         (lambda x: x.index_fill(1, x[0].long(), 1.0), "its indices or its mask depend on the input"),
-        (lambda x: x.index_add(1, x[0].long(), x), "its indices depend on the input"),
+        (lambda x: x.index_add(1, x[0].long(), x), "its indices or its mask depend on the input"),
         (lambda x: torch.ones(3, 4).index_select(1, x[0].long()), "a dimension that is not the first"),
         (
             lambda x: torch.ops.aten.index_put(torch.zeros(2, 4), [None, x[0].long()], torch.ones(2, 2)),

@@ -17,37 +17,38 @@ class Call:
         operation: the OpOverload.
         name: such as "convolution" for aten.convolution; an in-place operation has the name of the pure one.
         in_place: whether it overwrites its first operand.
-        tensors: arguments by name, as the operation received them.
+        arguments: by name, with values in the place of traced tensors.
+        tensors: the arguments as the operation received them.
         results: the tensors that it returned, once it has run.
     """
 
-    def __init__(self, operation, tensors: dict[str, Any], values: dict[str, Any]):
+    def __init__(self, operation, tensors: dict[str, Any], arguments: dict[str, Any]):
         self.operation = operation
         namespace, _, name = str(operation.overloadpacket).partition(".")
         self.in_place = operation._schema.is_mutable
         name = name.removesuffix("_") if self.in_place else name
         self.name = name if namespace == "aten" else f"{namespace}.{name}"
+        self.arguments = arguments
         self.tensors = tensors
         self.results: list[Tensor] = []
-        self._values = values
 
     def __getitem__(self, argument: str) -> Any:
-        return self._values[argument]
+        return self.arguments[argument]
 
     def __contains__(self, argument: str) -> bool:
-        return argument in self._values
+        return argument in self.arguments
 
     def get(self, argument: str, default: Any = None) -> Any:
         """An argument that only some overloads have."""
-        return self._values.get(argument, default)
+        return self.arguments.get(argument, default)
 
     def leaves(self) -> list[tuple[Any, Any]]:
         """All arguments, those within lists one by one: as the operation received them, and as values."""
-        return list(zip(leaves(self.tensors), leaves(self._values), strict=True))
+        return list(zip(leaves(self.tensors), leaves(self.arguments), strict=True))
 
     def weight(self, argument: str) -> Weight:
         """A constant operand as a factor."""
-        value, tensor = self._values[argument], self.tensors[argument]
+        value, tensor = self.arguments[argument], self.tensors[argument]
         return Weight(tuple(tensor.shape), value.origin if isinstance(value, Value) else None, tensor)
 
     @property
@@ -57,7 +58,7 @@ class Call:
 
     def values(self) -> list[Value]:
         """All traced operands, in order."""
-        return [leaf for leaf in leaves(self._values) if isinstance(leaf, Value)]
+        return [leaf for leaf in leaves(self.arguments) if isinstance(leaf, Value)]
 
     def activations(self) -> list[Value]:
         """The operands that depend on the input, in order."""

@@ -3,10 +3,10 @@
 A rule is a function of the draft of the graph and a call; it says with the methods of the draft what the call
 means, and returns the value of the result. Rules register themselves under the names of their operations:
 
-* `register`: the register
+* `register`: the register, and a second one for calls whose indices, mask or condition depend on the input
 * `elementwise`: unit by unit, and over dimensions
 * `moves`: elements that move, and sums of elements that meet
-* `lookups`: indices that depend on the input, embeddings, sorting
+* `lookups`: those calls, embeddings, sorting
 * `sampling`: windows, pools and resizing
 * `products`: products with weights or of activations, convolutions, attention
 * `origins`: what stays known of tensors that do not depend on the input
@@ -16,7 +16,7 @@ import torch
 
 from effective_sparsity.connectivity.calls import Call
 from effective_sparsity.connectivity.draft import Draft, Value, varies
-from effective_sparsity.connectivity.rules import lookups, products, sampling  # noqa: F401
+from effective_sparsity.connectivity.rules import lookups, moves, products, sampling  # noqa: F401
 from effective_sparsity.connectivity.rules.elementwise import CONTENT_FREE
 from effective_sparsity.connectivity.rules.origins import origin
 from effective_sparsity.connectivity.rules.register import RULES, Rule, names, union

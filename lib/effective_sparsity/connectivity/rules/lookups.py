@@ -11,10 +11,11 @@ from torch import Tensor
 from effective_sparsity.connectivity.calls import Call
 from effective_sparsity.connectivity.constants import Weight
 from effective_sparsity.connectivity.draft import Draft, Value, numbered, varies
-from effective_sparsity.connectivity.rules import moves
-from effective_sparsity.connectivity.rules.register import rule
+from effective_sparsity.connectivity.rules.register import BY_INPUT, rule, union
 from effective_sparsity.connectivity.weighted import Lookup
 from effective_sparsity.errors import UserError
+
+rule("where masked_fill", register=BY_INPUT)(union)
 
 
 @rule("embedding")
@@ -24,10 +25,8 @@ def _embedding(graph: Draft, call: Call) -> Value:
     return _look_up(graph, call.weight("weight"), call["indices"], call.shape)
 
 
-@rule("index_select index_select_copy")
-def _index_select(graph: Draft, call: Call) -> Value | list[Value]:
-    if not varies(call["index"]):
-        return moves.move(graph, call)
+@rule("index_select index_select_copy", register=BY_INPUT)
+def _index_select(graph: Draft, call: Call) -> Value:
     x, dim = call["self"], call["dim"]
     if not varies(x) and dim == 0:
         return _look_up(graph, call.weight("self"), call["index"], call.shape)
@@ -39,11 +38,9 @@ def _index_select(graph: Draft, call: Call) -> Value | list[Value]:
     return graph.unite([graph.reduce(x, [dim]), chosen], call.shape)
 
 
-@rule("index _unsafe_index")
-def _index(graph: Draft, call: Call) -> Value | list[Value]:
+@rule("index _unsafe_index", register=BY_INPUT)
+def _index(graph: Draft, call: Call) -> Value:
     indices = {dim: index for dim, index in enumerate(call["indices"]) if index is not None}
-    if not any(map(varies, indices.values())):
-        return moves.move(graph, call)
     if varies(call["self"]):
         return _choose(graph, call["self"], indices, call.tensors["indices"], call.shape)
     if list(indices) == [0]:
@@ -78,11 +75,9 @@ def _beside(graph: Draft, index: Value, indices: dict[int, Any], x: Value | Tens
     return graph.reshape(index, (*index.shape, *(1,) * behind))
 
 
-@rule("gather")
-def _gather(graph: Draft, call: Call) -> Value | list[Value]:
+@rule("gather", register=BY_INPUT)
+def _gather(graph: Draft, call: Call) -> Value:
     x, dim, index = call["self"], call["dim"], call["index"]
-    if not varies(index):
-        return moves.move(graph, call)
     if not varies(x):
         graph.entangle(call.values(), call.name)
         return graph.unite([index], call.shape)
@@ -92,14 +87,10 @@ def _gather(graph: Draft, call: Call) -> Value | list[Value]:
     return graph.unite([graph.rearrange([widest], numbers[read]), index], call.shape)
 
 
-@rule("scatter scatter_add scatter_reduce")
-def _scatter(graph: Draft, call: Call) -> Value | list[Value]:
-    index = call["index"]
-    if not varies(index):
-        return moves.move(graph, call) if call.name == "scatter" else moves.scatter_add(graph, call)
-    source = call.get("src")
+@rule("scatter scatter_add scatter_reduce", register=BY_INPUT)
+def _scatter(graph: Draft, call: Call) -> Value:
     terms = [call["self"]] if varies(call["self"]) else []
-    for part in (index, source):
+    for part in (call["index"], call.get("src")):
         if varies(part):
             widest = graph.reduce(part, [call["dim"]])
             if any(n not in (1, m) for n, m in zip(widest.shape, call.shape, strict=True)):
@@ -108,11 +99,9 @@ def _scatter(graph: Draft, call: Call) -> Value | list[Value]:
     return graph.unite(terms, call.shape)
 
 
-@rule("index_put _unsafe_index_put")
-def _index_put(graph: Draft, call: Call) -> Value | list[Value]:
+@rule("index_put _unsafe_index_put", register=BY_INPUT)
+def _index_put(graph: Draft, call: Call) -> Value:
     indices = call["indices"]
-    if not any(map(varies, indices)):
-        return moves.move(graph, call)
     if any(index is None for index in indices):
         raise UserError("it writes at indices that depend on the input, behind dimensions that it leaves out")
     terms = [call["self"]] if varies(call["self"]) else []

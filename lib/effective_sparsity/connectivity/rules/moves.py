@@ -9,7 +9,7 @@ from torch import Tensor
 from effective_sparsity.connectivity.calls import Call, leaves, replaced
 from effective_sparsity.connectivity.draft import Draft, Value, numbered, varies
 from effective_sparsity.connectivity.operators import Accumulation, Concatenation, Rearrangement
-from effective_sparsity.connectivity.rules.register import names, rule, union
+from effective_sparsity.connectivity.rules.register import BY_INPUT, names, rule
 from effective_sparsity.connectivity.views import View
 from effective_sparsity.errors import UserError
 
@@ -40,21 +40,29 @@ _OPERANDS = {name: operands for operands, names in MOVES.items() for name in nam
 
 
 @rule(*_OPERANDS, *(f"{name}_copy" for name in _OPERANDS))
-def move(graph: Draft, call: Call) -> list[Value]:
+def _move(graph: Draft, call: Call) -> Value | list[Value]:
     """One rearrangement per result."""
+    name = call.name.removesuffix("_copy")
+    moved = {operand: call[operand] for operand in _OPERANDS[name] if operand in call}
+    others = {argument: given for argument, given in call.arguments.items() if argument not in moved}
+    if any(map(varies, leaves(others))):
+        return _by_input(graph, call)
     if call.get("accumulate"):
         indices = [slice(None) if index is None else index.cpu() for index in call.tensors["indices"]]
-        return [_add_up(graph, call, call["values"], numbered(call.shape)[0][tuple(indices)])]
-    moved = {name: call[name] for name in _OPERANDS[call.name.removesuffix("_copy")] if name in call}
-    inputs = [leaf for leaf in dict.fromkeys(leaves(moved)) if varies(leaf)]
-    if set(inputs) != set(call.activations()):
-        raise UserError("its indices or its mask depend on the input")
-
-    if call.name.removesuffix("_copy") in _VIEWS:
+        return _add_up(graph, call, call["values"], numbered(call.shape)[0][tuple(indices)])
+    if name in _VIEWS:
         return _views(graph, call)
+    inputs = [leaf for leaf in dict.fromkeys(leaves(moved)) if varies(leaf)]
     numbers = dict(zip(inputs, numbered(*(x.shape for x in inputs)), strict=True))
     stand_ins = replaced(moved, lambda leaf: numbers[leaf] if varies(leaf) else _constant(leaf))
     return [graph.rearrange(inputs, result) for result in call.again(stand_ins)]
+
+
+def _by_input(graph: Draft, call: Call) -> Value | list[Value]:
+    """The results of a call whose indices, mask or condition depend on the input."""
+    if call.name not in BY_INPUT:
+        raise UserError("its indices or its mask depend on the input")
+    return BY_INPUT[call.name](graph, call)
 
 
 def _views(graph: Draft, call: Call) -> list[Value]:
@@ -81,16 +89,6 @@ def _view_of(operation):
 def _constant(leaf) -> Tensor | int:
     """Zeros, the number of constants, in the place of one."""
     return torch.zeros(leaf.shape, dtype=torch.float64) if isinstance(leaf, (Value, Tensor)) else 0
-
-
-@rule("where")
-def _where(graph: Draft, call: Call) -> Value | list[Value]:
-    return union(graph, call) if varies(call["condition"]) else move(graph, call)
-
-
-@rule("masked_fill")
-def _masked_fill(graph: Draft, call: Call) -> Value | list[Value]:
-    return union(graph, call) if varies(call["mask"]) or varies(call["value"]) else move(graph, call)
 
 
 @rule("as_strided")
@@ -128,9 +126,11 @@ def _fold(graph: Draft, call: Call) -> Value:
     return _accumulate(graph, call["self"], call.shape, target)
 
 
-def scatter_add(graph: Draft, call: Call) -> Value:
-    """Adds up elements at places that do not depend on the input."""
-    source, index = call["src"], _constant_index(call)
+@rule("scatter_add scatter_reduce")
+def _scatter_add(graph: Draft, call: Call) -> Value | list[Value]:
+    if varies(call["index"]):
+        return _by_input(graph, call)
+    source, index = call["src"], call.tensors["index"].cpu()
     if varies(source) and source.shape != tuple(index.shape):  # more of the source than indices is not read
         (elements,) = numbered(source.shape)
         source = graph.rearrange([source], elements[tuple(map(slice, index.shape))])
@@ -138,15 +138,11 @@ def scatter_add(graph: Draft, call: Call) -> Value:
 
 
 @rule("index_add index_reduce")
-def _index_add(graph: Draft, call: Call) -> Value:
-    places = numbered(call.shape)[0].index_select(call["dim"], _constant_index(call))
-    return _add_up(graph, call, call["source"], places)
-
-
-def _constant_index(call: Call) -> Tensor:
+def _index_add(graph: Draft, call: Call) -> Value | list[Value]:
     if varies(call["index"]):
-        raise UserError("its indices depend on the input")
-    return call.tensors["index"].cpu()
+        return _by_input(graph, call)
+    places = numbered(call.shape)[0].index_select(call["dim"], call.tensors["index"].cpu())
+    return _add_up(graph, call, call["source"], places)
 
 
 def _add_up(graph: Draft, call: Call, source, places: Tensor) -> Value:

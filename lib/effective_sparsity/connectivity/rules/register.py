@@ -7,6 +7,7 @@ from effective_sparsity.connectivity.draft import Draft, Value
 
 Rule = Callable[[Draft, Call], Value | list[Value]]
 RULES: dict[str, Rule] = {}
+BY_INPUT: dict[str, Rule] = {}  # for calls whose indices, mask or condition depend on the input
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -14,14 +15,14 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-def rule(*operations: str) -> Callable[[Rule], Rule]:
+def rule(*operations: str, register: dict[str, Rule] = RULES) -> Callable[[Rule], Rule]:
     """Registers a rule for operations; each text holds the `names` of one or more."""
 
-    def register(function: Rule) -> Rule:
-        RULES.update(dict.fromkeys(names(" ".join(operations)), function))
+    def add(function: Rule) -> Rule:
+        register.update(dict.fromkeys(names(" ".join(operations)), function))
         return function
 
-    return register
+    return add
 
 
 def union(graph: Draft, call: Call) -> Value:
