@@ -40,11 +40,11 @@ def with_seeds(rows: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
 
     Returns:
         Rows without `seed` are means, with low and high of their 95 % t interval (empty for a single seed)
-        and the number of seeds (see `over_seeds`). The others are the rows of `rows`, if a group has several.
+        and the number of seeds (see `over_seeds`). The others are the rows of groups that show their seeds.
     """
     means = over_seeds(rows, keys, value).rename(columns={"mean": value})
-    several = rows[rows.groupby(keys).seed.transform("size") > 1]
-    return pd.concat([means, several], ignore_index=True)
+    shown = rows[rows.groupby(keys).seed.transform("size").between(2, MOST_DOTS)]
+    return pd.concat([means, shown], ignore_index=True)
 
 
 def dodge(levels: pd.Series, pruners: Sequence[str], width: float) -> dict[str, float]:
@@ -55,8 +55,8 @@ def dodge(levels: pd.Series, pruners: Sequence[str], width: float) -> dict[str, 
 
 
 def draw_seeds(axes: Axes, dots: pd.DataFrame, y: str, color: str) -> None:
-    """A small dot for each seed, if there are any and not too many."""
-    if not 0 < dots.seed.nunique() <= MOST_DOTS:
+    """A small dot for each seed, if there are any."""
+    if dots.empty:
         return
     style: Style = {"color": color, "alpha": 0.5, "markeredgewidth": 0, "zorder": 1.5}
     axes.plot(dots.x, dots[y], linestyle="", marker="o", markersize=1.6, gid="seeds", **style)
