@@ -55,8 +55,8 @@ def dodge(levels: pd.Series, pruners: Sequence[str], width: float) -> dict[str, 
 
 
 def draw_seeds(axes: Axes, dots: pd.DataFrame, y: str, color: str) -> None:
-    """A small dot for each seed, if there are any."""
-    if dots.empty:
+    """A small dot for each seed, if there are any and not too many."""
+    if not 0 < dots.seed.nunique() <= MOST_DOTS:
         return
     style: Style = {"color": color, "alpha": 0.5, "markeredgewidth": 0, "zorder": 1.5}
     axes.plot(dots.x, dots[y], linestyle="", marker="o", markersize=1.6, gid="seeds", **style)
