@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from effective_sparsity.errors import UserError
 from effective_sparsity.networks.prunable import kernels
 from effective_sparsity.networks.registry import Network
 from effective_sparsity.networks.state import state_of, with_state
-from effective_sparsity.networks.types import Masks, State
+from effective_sparsity.networks.types import Masks, State, check_masks
 from effective_sparsity.training import augmentation, augmentation_torch, loop
 from effective_sparsity.training.checkpoint import fingerprint
 from effective_sparsity.training.device import autocast, channels_last, compiled, resolve_device, switches
@@ -61,7 +61,7 @@ def train_compacted(model: nn.Module, masks: Masks, input_shape: Sequence[int], 
     Args:
         input_shape: Shape of one sample.
     """
-    _check(masks, kernels(model))
+    check_masks(masks, {name: tuple(weight.shape) for name, weight in kernels(model).items()})
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "no path is left")
@@ -95,7 +95,7 @@ def train_masked(model: nn.Module, masks: Masks, run: Run) -> Trained:
         UserError: If a mask fits no kernel of the model, the training set is smaller than a batch, there is
             no such device, or another run is using the file `run.work`.
     """
-    _check(masks, kernels(model))
+    check_masks(masks, {name: tuple(weight.shape) for name, weight in kernels(model).items()})
     identity = run.identity("masked", state_of(model), masks)
     with switches(run.execution):
         (trained,) = loop.train(MaskedEngine(model, masks, run), run, identity)
@@ -261,12 +261,3 @@ def _on_test_set(
         correct += (logits.argmax(1) == truth).sum()
     model.train(training)
     return loss.item() / len(labels), correct.item() / len(labels)
-
-
-def _check(masks: Masks, weights: Mapping[str, Tensor]) -> None:
-    for name, mask in masks.items():
-        if name not in weights:
-            raise UserError(f"masks: {name!r} is not a kernel of the model; it has {', '.join(weights)}")
-        if mask.dtype != bool or mask.shape != tuple(weights[name].shape):
-            found, wanted = f"{mask.dtype} {mask.shape}", f"bool {tuple(weights[name].shape)}"
-            raise UserError(f"masks: {name!r} is {found}; it must be {wanted}")

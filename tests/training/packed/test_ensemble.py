@@ -101,11 +101,12 @@ def test_only_channels_with_weights_are_stored():
     assert second.incoming.unit.tolist() == [2 * 4 + 1]
     structure = ensemble.structure
     assert (structure.inputs, structure.features, structure.first_layer.tolist()) == (4, 4, [0, 0])
-    assert structure.from_features.start.tolist() == [0] * 8 + [1]
-    assert structure.from_features.unit.tolist() == [0]
+    # Four features and two logits of each network.
+    assert structure.outgoing.start.tolist() == [0] * 10 + [1] * 3
+    assert structure.outgoing.unit.tolist() == [0]
     assert structure.incoming.unit.tolist() == [3]
     weight = ensemble.parameters.weight
     assert weight[first.incoming.weight] == initial["conv1.weight"][2, 1, 0, 1]
     assert weight[second.incoming.weight] == initial["conv2.weight"][1, 2, 0, 1]
-    assert weight[structure.from_features.weight] == initial["fc.weight"][0, 3]
+    assert weight[structure.outgoing.weight] == initial["fc.weight"][0, 3]
     assert weight[structure.incoming.weight] == initial["fc.weight"][0, 3]

@@ -26,8 +26,8 @@ class Structure(NamedTuple):
     that convolutions made of them. features: how many of these have a gradient: all or 0.
     first_unit: int64 of shape (networks + 1,), the units of network m are first_unit[m] to first_unit[m + 1],
     layer by layer; the last `classes` of them are its logits. first_layer: int64 of shape (networks,), how
-    many of them, the first ones, are fed by pixels. from_features: outgoing weights of the features of each
-    network, those of feature f of network m at m * features + f.
+    many of them, the first ones, are fed by pixels. incoming: by unit. outgoing: of each network first by
+    feature, then by unit.
     """
 
     inputs: int
@@ -37,7 +37,6 @@ class Structure(NamedTuple):
     first_layer: np.ndarray
     incoming: Edges
     outgoing: Edges
-    from_features: Edges
 
 
 class Parameters(NamedTuple):
@@ -130,6 +129,19 @@ class ConvolutionMemory(NamedTuple):
     outputs: np.ndarray
     output_gradient: np.ndarray
     weight_gradient: np.ndarray
+
+
+class Arrays(NamedTuple):
+    """The linear layers of all networks, and the memory that they work in one after another.
+
+    parameters, momenta, statistics: of convolutions too.
+    """
+
+    structure: Structure
+    parameters: Parameters
+    momenta: Parameters
+    statistics: Statistics
+    scratch: Scratch
 
 
 class Sgd(NamedTuple):

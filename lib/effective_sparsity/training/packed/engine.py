@@ -8,7 +8,7 @@ from effective_sparsity.networks.types import Masks, State
 from effective_sparsity.training import loop
 from effective_sparsity.training.augmentation import augment
 from effective_sparsity.training.hardware import processor_with
-from effective_sparsity.training.packed.arrays import Sgd
+from effective_sparsity.training.packed.arrays import Arrays, Sgd
 from effective_sparsity.training.packed.ensemble import Ensemble
 from effective_sparsity.training.packed.kernels import evaluate_batch, fill_inputs, train_step
 from effective_sparsity.training.packed.lanes import Row
@@ -68,15 +68,24 @@ class PackedEngine:
         )
         self.batch = Row(self.recipe.batch_size)
         self.memory = Memory(self.ensemble, self.batch)
+        arrays = Arrays(
+            self.ensemble.structure,
+            self.ensemble.parameters,
+            self.ensemble.momenta,
+            self.ensemble.statistics,
+            self.memory.scratch,
+        )
+        self._networks = self.batch, self.memory.image_rows, self.memory.convolutions, arrays
         self.normalisation = normalisation(self.dataset)
         self.alive = np.ones(self.networks, bool)
         self.loss_sums = np.zeros(self.networks)
 
     def step(self, indices: np.ndarray, drawn: np.ndarray, rate: float) -> None:
         """One step of SGD of each network that is alive and has a finite loss."""
-        images = augment(self.recipe.augmentation, self.dataset.train_images, indices, drawn)
-        fill_inputs(*self._fill_arguments(images))
-        train_step(*self._step_arguments(self.dataset.train_labels[indices], rate))
+        self._fill(augment(self.recipe.augmentation, self.dataset.train_images, indices, drawn))
+        sgd = Sgd(*map(np.float32, (rate, self.recipe.momentum, self.recipe.weight_decay)))
+        labels = self.dataset.train_labels[indices]
+        train_step(*self._networks, sgd, labels, self.alive, self.loss_sums)
 
     def losses(self) -> np.ndarray:
         """The losses by network since they were last read."""
@@ -90,10 +99,9 @@ class PackedEngine:
         for start in range(0, samples, self.batch.size):
             # The last batch is filled up with the first samples, which do not count.
             indices = np.arange(start, start + self.batch.size) % samples
-            images = self.dataset.test_images[indices].astype(np.float32)
-            fill_inputs(*self._fill_arguments(images))
+            self._fill(self.dataset.test_images[indices].astype(np.float32))
             labels, count = self.dataset.test_labels[indices], min(self.batch.size, samples - start)
-            evaluate_batch(*self._evaluation_arguments(labels, count, loss_sums, correct))
+            evaluate_batch(*self._networks, labels, count, loss_sums, correct)
         return loss_sums / samples, correct / samples
 
     def drop(self, network: int) -> None:
@@ -116,19 +124,6 @@ class PackedEngine:
         """The state dict of a subnetwork."""
         return self.ensemble.state(network, steps)
 
-    def _fill_arguments(self, images: np.ndarray) -> tuple:
-        return *self.memory.inputs, images.reshape(*images.shape[:2], -1), *self.normalisation
-
-    def _step_arguments(self, labels: np.ndarray, rate: float) -> tuple:
-        ensemble = self.ensemble
-        sgd = Sgd(*map(np.float32, (rate, self.recipe.momentum, self.recipe.weight_decay)))
-        model = ensemble.structure, ensemble.parameters, ensemble.momenta, ensemble.statistics
-        layers = self.batch, self.memory.image_rows, self.memory.convolutions
-        return *layers, *model, sgd, self.memory.scratch, labels, self.alive, self.loss_sums
-
-    def _evaluation_arguments(
-        self, labels: np.ndarray, count: int, loss_sums: np.ndarray, correct: np.ndarray
-    ) -> tuple:
-        model = self.ensemble.structure, self.ensemble.parameters, self.ensemble.statistics
-        layers = self.batch, self.memory.image_rows, self.memory.convolutions
-        return *layers, *model, self.memory.scratch, labels, count, loss_sums, correct
+    def _fill(self, images: np.ndarray) -> None:
+        """Make a batch the input of the networks."""
+        fill_inputs(*self.memory.inputs, images.reshape(*images.shape[:2], -1), *self.normalisation)

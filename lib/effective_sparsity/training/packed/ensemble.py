@@ -10,13 +10,11 @@ convolutions, are updated with the unit that they lead to; the others with the u
 come from.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
-from effective_sparsity.errors import UserError
 from effective_sparsity.networks.layers import (
     NORM_ENTRIES,
     Convolution,
@@ -25,15 +23,11 @@ from effective_sparsity.networks.layers import (
     activation_shapes,
     check_state,
 )
-from effective_sparsity.networks.types import Masks, State
+from effective_sparsity.networks.types import Masks, State, check_masks
 from effective_sparsity.training.packed.arrays import Channels, Edges, Parameters, Statistics, Structure
 
 # How much of the running statistics a batch replaces: the default of PyTorch.
 STATISTICS_MOMENTUM = 0.1
-
-# Edges of some units: how many units; which of them each edge belongs to, rising; the other ends; the places
-# of the weights.
-_Part = tuple[int, np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -45,8 +39,8 @@ class _Place:
         first: the place of the first one in the ensemble; the others follow.
         kernel: indices of the layer's weights in the dense kernel, ordered by target.
         target: of each weight, counted among `units`.
-        source: of each weight: a stored unit of the layer before, or a pixel or feature; of a convolution the
-            position in the image that it reads for the output at the image's origin.
+        source: of each weight, where it reads: a row of the scratch memory; of a convolution the position in
+            the image for the output at the image's origin.
         weight: of each weight, its place in the ensemble.
     """
 
@@ -61,11 +55,6 @@ class _Place:
     def here(self) -> slice:
         """The units in the ensemble."""
         return slice(self.first, self.first + len(self.units))
-
-    @property
-    def by_source(self) -> np.ndarray:
-        """The order of the weights by source."""
-        return np.lexsort((self.target, self.source))
 
 
 class Ensemble:
@@ -104,9 +93,9 @@ class Ensemble:
         self.initial, self.layers = initial, layers
         self.shapes = activation_shapes(layers, images, classes)
         check_state(initial, layers, self.shapes)
-        masks = [_checked(masks, initial, layers) for masks in subnetworks]
-        self._places = _lay_out(masks, layers, self.shapes)
+        masks = [_by_layer(masks, initial, layers) for masks in subnetworks]
         first_linear = sum(isinstance(layer, Convolution) for layer in layers)
+        self._places = _lay_out(masks, self.shapes, first_linear)
         self.structure = _structure(
             self._places[first_linear:], self.shapes[first_linear].size, first_linear > 0, classes
         )
@@ -154,30 +143,32 @@ class Ensemble:
         return state
 
 
-def _lay_out(
-    masks: list[list[np.ndarray]], layers: tuple[Layer, ...], shapes: list[Shape]
-) -> list[list[_Place]]:
+def _lay_out(masks: list[list[np.ndarray]], shapes: list[Shape], first_linear: int) -> list[list[_Place]]:
     """The places of each layer of each network."""
     stored = [_stored_units(network, shapes) for network in masks]
-    networks = range(len(masks))
-    first_linear = sum(isinstance(layer, Convolution) for layer in layers)
-    order = [(i, network) for network in networks for i in range(first_linear, len(layers))]
+    networks, n_layers = range(len(masks)), len(shapes) - 1
+    order = [(i, network) for network in networks for i in range(first_linear, n_layers)]
     order += [(i, network) for i in range(first_linear) for network in networks]
     places: dict[tuple[int, int], _Place] = {}
     first_unit = first_weight = 0
     for i, network in order:
-        mask, units = masks[network][i], stored[network][i]
+        units, kernel = stored[network][i], np.nonzero(masks[network][i])
         if i < first_linear:
-            place = _convolution(mask, units, shapes[i], first_unit, first_weight)
+            source = np.ravel_multi_index(kernel[1:], shapes[i])
+        elif i == first_linear:
+            source = kernel[1]
         else:
-            sources = stored[network][i - 1] if i > first_linear else np.arange(shapes[i].size)
-            place = _linear(mask, sources, units, first_unit, first_weight)
-            if i > 0:  # not from pixels
-                place.weight[place.by_source] = place.weight.copy()
-        places[i, network] = place
+            before = places[i - 1, network]
+            first_row = shapes[first_linear].size + before.first - places[first_linear, network].first
+            source = first_row + np.searchsorted(before.units, kernel[1])
+        weight = first_weight + np.arange(len(source))
+        if i > 0 and i >= first_linear:  # not from pixels
+            weight[np.argsort(source, kind="stable")] = weight.copy()
+        target = np.searchsorted(units, kernel[0])
+        places[i, network] = _Place(units, first_unit, kernel, target, source, weight)
         first_unit += len(units)
-        first_weight += len(place.weight)
-    return [[places[i, network] for network in networks] for i in range(len(layers))]
+        first_weight += len(weight)
+    return [[places[i, network] for network in networks] for i in range(n_layers)]
 
 
 def _stored_units(masks: list[np.ndarray], shapes: list[Shape]) -> list[np.ndarray]:
@@ -192,23 +183,6 @@ def _stored_units(masks: list[np.ndarray], shapes: list[Shape]) -> list[np.ndarr
     return [np.flatnonzero(i | o) for i, o in zip(has_input, has_output, strict=True)]
 
 
-def _linear(
-    mask: np.ndarray, sources: np.ndarray, units: np.ndarray, first_unit: int, first_weight: int
-) -> _Place:
-    target, source = np.nonzero(mask[np.ix_(units, sources)])
-    weight = first_weight + np.arange(len(target))
-    return _Place(units, first_unit, (units[target], sources[source]), target, source, weight)
-
-
-def _convolution(
-    mask: np.ndarray, units: np.ndarray, images: Shape, first_unit: int, first_weight: int
-) -> _Place:
-    target, channel, down, right = np.nonzero(mask[units])
-    source = (channel * images.height + down) * images.width + right
-    weight = first_weight + np.arange(len(target))
-    return _Place(units, first_unit, (units[target], channel, down, right), target, source, weight)
-
-
 def _structure(places: list[list[_Place]], inputs: int, has_features: bool, classes: int) -> Structure:
     """The linear layers as the kernels take them.
 
@@ -217,73 +191,59 @@ def _structure(places: list[list[_Place]], inputs: int, has_features: bool, clas
         inputs: pixels, or features if `has_features`: what convolutions made of the images.
     """
     first_layer, networks = places[0], list(zip(*places, strict=True))
+    features = inputs if has_features else 0
+    first_unit = np.cumsum([0, *(sum(len(place.units) for place in network) for network in networks)])
+    incoming, outgoing = [], []
+    for number, network in enumerate(networks):
+        first = first_unit[number]
+        for place in network:
+            target = place.first + place.target
+            incoming.append((target, place.source, place.weight))
+            if place is first_layer[number] and not has_features:
+                continue  # pixels have no gradient
+            # Features are the first rows of a network; units follow all inputs.
+            sender = first + number * features + place.source - (inputs - features)
+            by_sender = np.argsort(sender, kind="stable")
+            outgoing.append((sender[by_sender], target[by_sender] - first, place.weight[by_sender]))
     return Structure(
         inputs=inputs,
-        features=inputs if has_features else 0,
+        features=features,
         classes=classes,
-        first_unit=np.cumsum([0, *(sum(len(place.units) for place in network) for network in networks)]),
+        first_unit=first_unit,
         first_layer=np.array([0 if has_features else len(place.units) for place in first_layer], np.int64),
-        incoming=_edges(part for network in networks for part in _incoming(network, inputs)),
-        outgoing=_edges(part for network in networks for part in _outgoing(network)),
-        from_features=_edges(_from(place, inputs, first=0) for place in first_layer if has_features),
+        incoming=_edges(first_unit[-1], incoming),
+        outgoing=_edges(first_unit[-1] + len(networks) * features, outgoing),
     )
-
-
-def _incoming(network: tuple[_Place, ...], inputs: int) -> Iterator[_Part]:
-    """Edges by target. The other end is a row of the scratch memory: the inputs, then the units."""
-    first_row = 0
-    for place in network:
-        yield len(place.units), place.target, first_row + place.source, place.weight
-        first_row = inputs + place.first - network[0].first
-
-
-def _outgoing(network: tuple[_Place, ...]) -> Iterator[_Part]:
-    """Edges by source. The other end is a unit, counted within its network."""
-    for place, following in pairwise(network):
-        yield _from(following, len(place.units), following.first - network[0].first)
-    nothing = np.empty(0, np.int64)
-    yield len(network[-1].units), nothing, nothing, nothing
-
-
-def _from(place: _Place, n_sources: int, first: int) -> _Part:
-    order = place.by_source
-    return n_sources, place.source[order], first + place.target[order], place.weight[order]
 
 
 def _channels(places: list[_Place]) -> Channels:
     """A convolution of all networks as the kernels take it."""
-    counts = [len(place.units) for place in places]
+    first, counts = places[0].first, [len(place.units) for place in places]
     return Channels(
         first=np.cumsum([0, *counts]),
         channel=np.concatenate([place.units for place in places]),
-        unit=places[0].first + np.arange(sum(counts)),
-        incoming=_edges((len(p.units), p.target, p.source, p.weight) for p in places),
+        unit=first + np.arange(sum(counts)),
+        incoming=_edges(sum(counts), ((p.first - first + p.target, p.source, p.weight) for p in places)),
     )
 
 
-def _edges(parts: Iterable[_Part]) -> Edges:
-    """The edges of all parts."""
-    counts, other_ends, weights = [np.zeros(1, np.int64)], [np.empty(0)], [np.empty(0)]
-    for n_units, unit, other_end, weight in parts:
-        counts.append(np.bincount(unit, minlength=n_units))
-        other_ends.append(other_end)
-        weights.append(weight)
+def _edges(n_units: int, parts: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Edges:
+    """Edges of so many units.
+
+    Args:
+        parts: which unit each edge belongs to, rising from part to part; the other ends; the weights.
+    """
+    nothing = np.empty(0, np.int64)
+    unit, other_end, weight = map(np.concatenate, zip((nothing,) * 3, *parts, strict=True))
     return Edges(
-        start=np.cumsum(np.concatenate(counts)).astype(np.uint64),
-        unit=np.concatenate(other_ends).astype(np.uint32),
-        weight=np.concatenate(weights).astype(np.uint32),
+        start=np.concatenate([[0], np.bincount(unit, minlength=n_units).cumsum()]).astype(np.uint64),
+        unit=other_end.astype(np.uint32),
+        weight=weight.astype(np.uint32),
     )
 
 
-def _checked(masks: Masks, initial: State, layers: tuple[Layer, ...]) -> list[np.ndarray]:
+def _by_layer(masks: Masks, initial: State, layers: tuple[Layer, ...]) -> list[np.ndarray]:
     """The mask of each layer."""
-    kernels = [f"{layer.name}.weight" for layer in layers]
-    for name in masks.keys() - set(kernels):
-        raise UserError(f"masks: {name!r} is not a kernel of the network; it has {', '.join(kernels)}")
-    checked = []
-    for name in kernels:
-        mask = masks.get(name, np.ones(initial[name].shape, bool))
-        if mask.dtype != bool or mask.shape != initial[name].shape:
-            raise UserError(f"masks: {name!r} is {mask.dtype} {mask.shape}, not bool {initial[name].shape}")
-        checked.append(mask)
-    return checked
+    shapes = {name: initial[name].shape for name in (f"{layer.name}.weight" for layer in layers)}
+    check_masks(masks, shapes)
+    return [masks.get(name, np.ones(shape, bool)) for name, shape in shapes.items()]

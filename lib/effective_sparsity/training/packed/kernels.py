@@ -31,20 +31,7 @@ from effective_sparsity.training.packed.updates import ZERO, descend, follow, in
 
 
 @kernel
-def train_step(
-    batch,
-    image_rows,
-    convolutions,
-    structure,
-    parameters,
-    momenta,
-    statistics,
-    sgd,
-    scratch,
-    labels,
-    alive,
-    losses,
-):
+def train_step(batch, image_rows, convolutions, arrays, sgd, labels, alive, losses):
     """One step of SGD of each network that is alive, on the batch in the inputs of its first layer.
 
     Args:
@@ -57,49 +44,38 @@ def train_step(
     for network in range(alive.size):
         if not alive[network]:
             continue
-        forward_all(image_rows, convolutions, batch, parameters, statistics, network)
-        _forward(batch, structure, parameters, statistics, scratch, network)
-        loss = _cross_entropy(batch, structure, scratch, network, labels)
+        forward_all(image_rows, convolutions, batch, arrays.parameters, arrays.statistics, network)
+        _forward(batch, arrays, network)
+        loss = _cross_entropy(batch, arrays, network, labels)
         losses[network] += loss
         if np.isfinite(loss):
-            _backward(batch, structure, parameters, momenta, sgd, scratch, network)
-            backward_all(image_rows, convolutions, batch, parameters, momenta, sgd, network)
+            _backward(batch, arrays, sgd, network)
+            backward_all(image_rows, convolutions, batch, arrays.parameters, arrays.momenta, sgd, network)
 
 
 @kernel
-def evaluate_batch(
-    batch,
-    image_rows,
-    convolutions,
-    structure,
-    parameters,
-    statistics,
-    scratch,
-    labels,
-    count,
-    loss_sums,
-    correct,
-):
+def evaluate_batch(batch, image_rows, convolutions, arrays, labels, count, loss_sums, correct):
     """Add each network's summed cross-entropy and its hits on the first `count` samples of the batch.
 
     Batch norm uses the running statistics. `loss_sums` is float64, `correct` int64, by network.
     """
-    rows = scratch.rows
+    structure, parameters, statistics = arrays.structure, arrays.parameters, arrays.statistics
+    rows = arrays.scratch.rows
     for network in range(loss_sums.size):
-        evaluate_all(image_rows, convolutions, batch, parameters, statistics, network)
+        evaluate_all(image_rows, convolutions, batch, arrays.parameters, arrays.statistics, network)
         first, units = structure.first_unit[network], _units(structure, network)
         for j in range(units):
             u = first + j
-            z = _weighted_sum(batch, structure.incoming, u, parameters.weight, rows)
+            z = _weighted_sum(batch, arrays, u)
             scale = np.float32(1) / np.sqrt(statistics.variance[u] + statistics.epsilon)
             y = parameters.gamma[u] * scale * (z - statistics.mean[u]) + parameters.beta[u]
             if j < units - structure.classes:
                 y = where_positive(y, y)
             store(rows, structure.inputs + j, mask_padding(y))
-        _softmax(batch, structure, scratch, network)
+        _softmax(batch, arrays, network)
         logits = rows[structure.inputs + units - structure.classes : structure.inputs + units]
         for n in range(count):
-            loss_sums[network] += _sample_loss(scratch, logits, n, labels[n])
+            loss_sums[network] += _sample_loss(arrays.scratch, logits, n, labels[n])
             correct[network] += np.argmax(logits[:, n]) == labels[n]
 
 
@@ -109,7 +85,8 @@ def _units(structure, network):
 
 
 @inline
-def _weighted_sum(batch, incoming, u, weight, rows):
+def _weighted_sum(batch, arrays, u):
+    incoming, weight, rows = arrays.structure.incoming, arrays.parameters.weight, arrays.scratch.rows
     z = zeros(batch)
     for k in range(incoming.start[u], incoming.start[u + 1]):
         z += weight[incoming.weight[k]] * load(batch, rows, incoming.unit[k])
@@ -117,16 +94,17 @@ def _weighted_sum(batch, incoming, u, weight, rows):
 
 
 @inline
-def _forward(batch, structure, parameters, statistics, scratch, network):
+def _forward(batch, arrays, network):
+    structure, parameters, scratch = arrays.structure, arrays.parameters, arrays.scratch
     size = np.float32(batch.size)
     first, units = structure.first_unit[network], _units(structure, network)
     for j in range(units):
         u = first + j
-        z = _weighted_sum(batch, structure.incoming, u, parameters.weight, scratch.rows)
+        z = _weighted_sum(batch, arrays, u)
         mean = total(z) / size
         z = mask_padding(z - mean)
         variance = total(z * z) / size
-        scale = np.float32(1) / np.sqrt(variance + statistics.epsilon)
+        scale = np.float32(1) / np.sqrt(variance + arrays.statistics.epsilon)
         z *= scale
         y = parameters.gamma[u] * z + parameters.beta[u]
         if j < units - structure.classes:
@@ -134,12 +112,13 @@ def _forward(batch, structure, parameters, statistics, scratch, network):
         store(scratch.rows, structure.inputs + j, mask_padding(y))
         store(scratch.normalised, j, z)
         scratch.scale[j] = scale
-        follow(statistics, u, mean, variance, size)
+        follow(arrays.statistics, u, mean, variance, size)
 
 
 @inline
-def _softmax(batch, structure, scratch, network):
+def _softmax(batch, arrays, network):
     """Exponentials of the logits less the largest one, to their gradient rows; see `Scratch.softmax`."""
+    structure, scratch = arrays.structure, arrays.scratch
     units = _units(structure, network)
     rows, first = scratch.rows, units - structure.classes
     largest = load(batch, rows, structure.inputs + first)
@@ -160,12 +139,13 @@ def _sample_loss(scratch, logits, n, label):
 
 
 @inline
-def _cross_entropy(batch, structure, scratch, network, labels):
+def _cross_entropy(batch, arrays, network, labels):
     """Mean loss of the batch; its gradient by the logits goes to the gradient rows of the logits."""
+    structure, scratch = arrays.structure, arrays.scratch
     units, inverse_size = _units(structure, network), np.float32(1 / batch.size)
     first = units - structure.classes
     logits, gradient = scratch.rows[structure.inputs + first : structure.inputs + units], scratch.gradient
-    _softmax(batch, structure, scratch, network)
+    _softmax(batch, arrays, network)
     exponentials = load(batch, scratch.softmax, 1)
     for j in range(first, units):
         store(gradient, j, mask_padding(inverse_size * (load(batch, gradient, j) / exponentials)))
@@ -177,17 +157,21 @@ def _cross_entropy(batch, structure, scratch, network, labels):
 
 
 @inline
-def _backward(batch, structure, parameters, momenta, sgd, scratch, network):
+def _backward(batch, arrays, sgd, network):
+    structure, scratch = arrays.structure, arrays.scratch
+    parameters, momenta = arrays.parameters, arrays.momenta
     inverse_size = np.float32(1 / batch.size)
     first, units = structure.first_unit[network], _units(structure, network)
-    incoming, outgoing = structure.incoming, structure.outgoing
-    rows, gradient = scratch.rows, scratch.gradient
+    incoming, rows, gradient = structure.incoming, scratch.rows, scratch.gradient
+    # Where the outgoing weights of this network's features and units start.
+    of_features = first + network * structure.features
+    of_units = of_features + structure.features
     for j in range(units - 1, -1, -1):
         u = first + j
         g = load(batch, gradient, j)
         if j < units - structure.classes:
             h = load(batch, rows, structure.inputs + j)
-            g = where_positive(h, _through_weights(batch, outgoing, u, h, gradient, parameters, momenta, sgd))
+            g = where_positive(h, _through_weights(batch, arrays, sgd, of_units + j, h))
         z = load(batch, scratch.normalised, j)
         dgamma, dbeta = total(g * z), total(g)
         dz = (parameters.gamma[u] * scratch.scale[j]) * (
@@ -202,18 +186,18 @@ def _backward(batch, structure, parameters, momenta, sgd, scratch, network):
                 dw = total(dz * load(batch, rows, incoming.unit[k]))
                 descend(parameters.weight, momenta.weight, incoming.weight[k], dw, sgd, sgd.decay)
     for f in range(structure.features):
-        h, edge = load(batch, rows, f), network * structure.features + f
-        g = _through_weights(batch, structure.from_features, edge, h, gradient, parameters, momenta, sgd)
+        g = _through_weights(batch, arrays, sgd, of_features + f, load(batch, rows, f))
         store(scratch.feature_gradient, f, g)
 
 
 @inline
-def _through_weights(batch, outgoing, u, h, gradient, parameters, momenta, sgd):
-    """dL/dh of a unit from the dL/dz of those after it; updates the weights on the way."""
+def _through_weights(batch, arrays, sgd, source, h):
+    """dL/dh of a feature or unit from the dL/dz of those after it; updates the weights on the way."""
+    outgoing, parameters, momenta = arrays.structure.outgoing, arrays.parameters, arrays.momenta
     g = zeros(batch)
-    for k in range(outgoing.start[u], outgoing.start[u + 1]):
+    for k in range(outgoing.start[source], outgoing.start[source + 1]):
         place = outgoing.weight[k]
-        dz = load(batch, gradient, outgoing.unit[k])
+        dz = load(batch, arrays.scratch.gradient, outgoing.unit[k])
         g += parameters.weight[place] * dz
         descend(parameters.weight, momenta.weight, place, total(h * dz), sgd, sgd.decay)
     return g
