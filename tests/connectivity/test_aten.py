@@ -308,6 +308,11 @@ def test_paths_follow_the_jacobian(name):
             ROWS,
         ),
         (lambda x: (i := x[0].long()).gather(1, i) * 1.0, lambda x: x[0].sum(1, keepdim=True) + x[0], ROWS),
+        (
+            lambda x: torch.zeros(1, 2, 4).scatter_add(2, x.long(), torch.ones(1, 2, 3)),
+            lambda x: x.sum(2, keepdim=True).expand(1, 2, 4),
+            ROWS,
+        ),
         (lambda x: torch.histc(x, 4), lambda x: x.sum().expand(4), ROWS),
         (
             lambda x: torch.bincount(x.flatten().long(), minlength=4) * 1.0,
