@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from effective_sparsity.compaction import compact, compaction
+from effective_sparsity.compaction import compact, compacting, compaction
+from effective_sparsity.compaction.narrowing import narrowed
+from effective_sparsity.errors import UserError
 
 # Densities of layers; low ones leave units without inputs, whose biases keep talking.
 DENSITIES = st.sampled_from([0.0, 0.05, 0.15, 0.4, 0.9])
@@ -241,3 +243,18 @@ def test_chains_keep_exactly_their_live_units(data):
     live = [int(((a > 0) & (b > 0)).sum()) for a, b in zip(arriving[:-1], leaving[1:], strict=True)]
     small = compact(model, masks, shape)
     assert [layer.out_features for layer in small if isinstance(layer, nn.Linear)] == [*live, 2]
+
+
+@pytest.mark.parametrize(("layer", "place"), [("0", "0"), ("2", "2"), ("3", "its outputs")])
+def test_a_network_that_was_narrowed_wrongly_is_refused(monkeypatch, layer, place):
+    def narrowed_wrongly(model, plan):
+        small = narrowed(model, plan)
+        with torch.no_grad():
+            small.get_parameter(f"{layer}.weight").mul_(1 + 1e-6)
+        return small
+
+    model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2), nn.BatchNorm1d(2))
+    mask = torch.tensor([[True] * 4, [True] * 4, [False] * 4])
+    monkeypatch.setattr(compacting, "narrowed", narrowed_wrongly)
+    with pytest.raises(UserError, match=f"^the compacted network differs from the masked one at {place}; "):
+        compact(model, {"0.weight": mask}, (4,))
