@@ -253,7 +253,7 @@ def test_a_network_that_was_narrowed_wrongly_is_refused(monkeypatch, layer, plac
             small.get_parameter(f"{layer}.weight").mul_(1 + 1e-6)
         return small
 
-    model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2), nn.BatchNorm1d(2))
+    model = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2), nn.BatchNorm1d(2))
     mask = torch.tensor([[True] * 4, [True] * 4, [False] * 4])
     monkeypatch.setattr(compacting, "narrowed", narrowed_wrongly)
     with pytest.raises(UserError, match=f"^the compacted network differs from the masked one at {place}; "):

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from effective_sparsity.compaction.correspondence import Correspondence
 from effective_sparsity.compaction.layers import ConstantOutputs
 from effective_sparsity.compaction.narrowing import cut, narrowed
-from effective_sparsity.compaction.plain import plain_copy, plain_names, sample_shape
+from effective_sparsity.compaction.plain import plain_copy, sample_shape
 from effective_sparsity.compaction.plan import Plan
 from effective_sparsity.compaction.recording import Recording, record
 from effective_sparsity.compaction.verification import verify
-from effective_sparsity.connectivity.models import unwrapped
+from effective_sparsity.connectivity.models import aliases, public_names, unwrapped
 from effective_sparsity.connectivity.network import Connectivity
 from effective_sparsity.connectivity.tensors import as_array, masks_of
 from effective_sparsity.errors import UserError
@@ -130,8 +130,8 @@ def compaction(
     if constants not in get_args(Constants):
         raise UserError(f"constants={constants!r} is unknown; use one of {', '.join(get_args(Constants))}")
     input_shape = sample_shape(inputs)
-    names = plain_names(model, unwrapped(model))
-    masked = plain_copy(unwrapped(model))
+    inner = unwrapped(model)
+    names, masked = aliases(model, inner, public_names(inner)), plain_copy(inner)
     if masks is not None:
         masks = {names.get(name, name): mask for name, mask in masks_of(masks).items()}
     kept = _checked(masked, masks, input_shape)

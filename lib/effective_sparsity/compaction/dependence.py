@@ -18,11 +18,12 @@ _ORDER = Order.of("bool")
 
 def changing(graph: Graph, masks: Masks) -> list[np.ndarray]:
     """For each value, by its number, which elements change with the input: boolean, of its shape."""
+    keys = _keys(masks)
     changes = {value: _ORDER.full(graph.shapes[value], _ORDER.always) for value in graph.inputs}
     for step in graph.steps:
         inputs = [changes[value] for value in step.inputs]
         if isinstance(step, WeightedStep):
-            changes[step.output] = step.operator.forward(_ORDER, inputs[0], _weight(step, masks))
+            changes[step.output] = step.operator.forward(_ORDER, inputs[0], step.keys(_ORDER, keys))
         else:
             changes[step.output] = step.operator.forward(_ORDER, *inputs)
     return [changes[value].astype(bool) for value in range(len(graph.shapes))]
@@ -34,6 +35,7 @@ def mattering(graph: Graph, masks: Masks, replaced: Collection[int]) -> list[np.
     Args:
         replaced: values that are put in as constants, however they were made.
     """
+    keys = _keys(masks)
     matters = [_ORDER.full(shape, _ORDER.never) for shape in graph.shapes]
     for value in graph.outputs:
         matters[value][...] = _ORDER.always
@@ -43,7 +45,7 @@ def mattering(graph: Graph, masks: Masks, replaced: Collection[int]) -> list[np.
             continue
         reached: Sequence[np.ndarray]
         if isinstance(step, WeightedStep):
-            reached = [step.operator.backward(_ORDER, beyond, _weight(step, masks))]
+            reached = [step.operator.backward(_ORDER, beyond, step.keys(_ORDER, keys))]
         else:
             reached = step.operator.backward(_ORDER, beyond)
         for value, reach in zip(step.inputs, reached, strict=True):
@@ -51,8 +53,5 @@ def mattering(graph: Graph, masks: Masks, replaced: Collection[int]) -> list[np.
     return [matter.astype(bool) for matter in matters]
 
 
-def _weight(step: WeightedStep, masks: Masks) -> np.ndarray:
-    mask = masks.get(step.weight.parameter or "")
-    if mask is None:
-        return _ORDER.full(step.weight.shape, _ORDER.always)
-    return step.weight.of(mask.view(np.int8))
+def _keys(masks: Masks) -> dict[str, np.ndarray]:
+    return {name: mask.view(_ORDER.keys) for name, mask in masks.items()}

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize, prune
 
 from effective_sparsity.connectivity.inputs import arguments_of
-from effective_sparsity.connectivity.models import public_names
 from effective_sparsity.errors import UserError
 
 
@@ -27,16 +26,6 @@ def sample_shape(inputs) -> tuple[int, ...]:
     if not (example.is_floating_point() and example.ndim):
         raise UserError("compaction takes models of floating point inputs; this input holds other values")
     return tuple(example.shape[1:])
-
-
-def plain_names(given_model: nn.Module, model: nn.Module) -> dict[str, str]:
-    """Name of each parameter in a wrapped model and in the model itself -> its name in a plain copy."""
-    names = public_names(model)
-    plain = {parameter: names[name] for name, parameter in model.named_parameters()}
-    wrapped = {
-        name: plain[parameter] for name, parameter in given_model.named_parameters() if parameter in plain
-    }
-    return wrapped | names
 
 
 def plain_copy(model: nn.Module) -> nn.Module:

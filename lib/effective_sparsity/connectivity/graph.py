@@ -82,6 +82,12 @@ class WeightedStep:
     output: int
     weight: Operand
 
+    def keys(self, semiring: Semiring, keys: Keys) -> np.ndarray:
+        """Of the weight, as the operation takes it; all there, if it has none."""
+        if self.weight.parameter in keys:
+            return self.weight.of(keys[self.weight.parameter])
+        return semiring.full(self.weight.shape, semiring.always)
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -132,7 +138,7 @@ class Graph:
                     if name not in carried:
                         carried[name] = order.full(keys[name].shape, order.never)
                     step.weight.raise_to(carried[name], through)
-                reached = [step.operator.backward(order, beyond, _weight(order, step, keys))]
+                reached = [step.operator.backward(order, beyond, step.keys(order, keys))]
                 readers[value] -= 1
                 if not readers[value]:
                     del widths[value]
@@ -176,18 +182,10 @@ class Graph:
         for index, step in enumerate(self.steps):
             inputs = [widths[value] for value in step.inputs]
             if isinstance(step, WeightedStep):
-                widths[step.output] = step.operator.forward(
-                    semiring, inputs[0], _weight(semiring, step, keys)
-                )
+                widths[step.output] = step.operator.forward(semiring, inputs[0], step.keys(semiring, keys))
             else:
                 widths[step.output] = step.operator.forward(semiring, *inputs)
             for value in set(step.inputs):
                 if last_use[value] == index and value not in kept:
                     del widths[value]
         return widths
-
-
-def _weight(semiring: Semiring, step: WeightedStep, keys: Keys) -> np.ndarray:
-    if step.weight.parameter in keys:
-        return step.weight.of(keys[step.weight.parameter])
-    return semiring.full(step.weight.shape, semiring.always)
