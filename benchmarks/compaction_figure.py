@@ -84,7 +84,7 @@ def speedup(row: dict, engine: str) -> str:
         return "constant"
     keys = [f"{engine}_ms_{batch}" for batch in ("one", "batch")]
     ratios = [row[f"{key}_before"] / row[f"{key}_after"] for key in keys]
-    return ", ".join(f"{ratio:.2f}" if ratio == ratio else "-" for ratio in ratios)  # not measured
+    return ", ".join(f"{ratio:.2f}" for ratio in ratios)
 
 
 def markdown(headings: list[str], rows: list[list[str]]) -> str:
