@@ -78,13 +78,18 @@ def _best(x, y):
 
 @compiled(nogil=True)
 def hashes(x, factors):
-    """For each column of x the sum of its elements times the factors of the rows, modulo 2^64."""
+    """For each column of x the sum of its elements times the factors of the rows, modulo 2^64.
+
+    The upper halves of the elements go into the lower ones first: multiples of 2^62, such as floating point
+    twos, would often cancel out.
+    """
     rows, columns = x.shape
     sums = np.zeros(columns, np.int64)
     for row in range(rows):
         factor = factors[row]
         for column in range(columns):
-            sums[column] += factor * x[row, column]
+            element = np.int64(x[row, column])
+            sums[column] += factor * (element ^ (element >> 32))
     return sums
 
 
