@@ -418,6 +418,25 @@ def test_effective_scores_are_below_scores_idempotent_and_monotone(network, seed
 
 
 @SETTINGS
+@given(networks(), st.integers(0, 2**32 - 1), st.sampled_from([torch.int32, torch.float32]), st.booleans())
+def test_overwriting_the_scores_changes_no_result(network, seed, dtype, arrays):
+    model, shape = network
+    connectivity = es.connectivity.Connectivity(model, shape)
+    scores = {
+        name: torch.as_tensor(score - 500).to(dtype)
+        for name, score in random_scores(model, seed, 1000).items()
+    }
+    expected = connectivity.effective_scores(scores)
+    given_scores = {
+        name: score.clone().numpy() if arrays else score.clone() for name, score in scores.items()
+    }
+    effective = connectivity.effective_scores(given_scores, overwrite=True)
+    for name, score in expected.items():
+        np.testing.assert_array_equal(effective[name], score)
+        assert np.shares_memory(effective[name], given_scores[name]) or 0 in score.shape
+
+
+@SETTINGS
 @given(networks(), st.integers(0, 2**32 - 1))
 def test_masks_are_the_scores_cut_at_a_threshold(network, seed):
     model, shape = network

@@ -260,6 +260,29 @@ def test_results_do_not_share_memory_with_the_scores():
     assert scores.all()
 
 
+def test_scores_that_cannot_be_overwritten_are_copied():
+    scores = np.array([[-1.0, 2.0]])
+    scores.flags.writeable = False
+    effective = es.effective_scores(nn.Linear(2, 1), {"weight": scores}, (2,), overwrite=True)
+    assert effective["weight"].tolist() == [[-1, 2]]
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.bfloat16])
+def test_scores_that_share_memory_are_not_overwritten(dtype):
+    flat = torch.arange(7).to(dtype)
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    for numbers in (flat, flat.numpy()) if dtype == torch.int32 else (flat,):
+        es.effective_scores(
+            model,
+            {"0.weight": numbers[:4].reshape(2, 2), "1.weight": numbers[4:6][None]},
+            (2,),
+            overwrite=True,
+        )
+        overlapping = {"0.weight": numbers[:4].reshape(2, 2), "1.weight": numbers[3:5][None]}
+        with pytest.raises(UserError, match=r"of '0.weight' and '1.weight' share memory"):
+            es.effective_scores(model, overlapping, (2,), overwrite=True)
+
+
 @pytest.mark.parametrize(
     "wrap",
     [parametrizations.weight_norm, parametrizations.spectral_norm, lambda m: prune.identity(m, "weight")],

@@ -61,9 +61,8 @@ def compression_curve(
     order = connectivity.check(scores)
     ranks = total_order({name: keys_of(score, order) for name, score in scores.items()})
     n = sum(rank.size for rank in ranks.values())
-    effective = np.sort(
-        flatten({name: as_array(s) for name, s in connectivity.effective_scores(ranks).items()})
-    )
+    effective_ranks = connectivity.effective_scores(ranks, overwrite=True)
+    effective = np.sort(flatten({name: as_array(rank) for name, rank in effective_ranks.items()}))
     kept = np.array([n_at_compression(n, c) for c in compressions], int)
     active = n - np.searchsorted(effective, (n - kept + 1).astype(effective.dtype))
     curve = pandas.DataFrame({"compression": compressions, "n_kept": kept, "n_active": active})

@@ -112,7 +112,9 @@ class Graph:
         """The steps that have a weight."""
         return [step for step in self.steps if isinstance(step, WeightedStep)]
 
-    def effective(self, order: Order, keys: Keys, live_inputs: Live, live_outputs: Live) -> Keys:
+    def effective(
+        self, order: Order, keys: Keys, live_inputs: Live, live_outputs: Live, overwrite: bool = False
+    ) -> Keys:
         """Keys of the effective scores, from those of the scores, in one pass forward and one backward.
 
         Args:
@@ -121,6 +123,7 @@ class Graph:
                 widths are dropped after their last use, so that keys and result never stand side by side.
             live_inputs, live_outputs: where paths begin and end: for each input and output a boolean array of
                 its shape (batch included or not), or None for all elements; empty for all.
+            overwrite: whether the result may be written over the keys.
         """
         widths = self._forward(order, keys, live_inputs)
         outgoing = self._ends(order, self.outputs, live_outputs)
@@ -144,7 +147,8 @@ class Graph:
                     del widths[value]
                 users[name] -= 1
                 if name in keys and not users[name]:
-                    np.minimum(keys.pop(name), carried[name], out=carried[name])
+                    key = keys.pop(name)
+                    carried[name] = np.minimum(key, carried[name], out=key if overwrite else carried[name])
             else:
                 reached = list(step.operator.backward(order, beyond))
             for value, width in zip(step.inputs, reached, strict=True):
@@ -152,7 +156,7 @@ class Graph:
         while keys:  # of weights that no output uses, at some place or at all
             name, key = keys.popitem()
             widest = carried.get(name, order.never)
-            carried[name] = np.minimum(key, widest, dtype=order.keys)
+            carried[name] = np.minimum(key, widest, out=key if overwrite else None, dtype=order.keys)
         return carried
 
     def n_paths(self, masks: Keys) -> float:

@@ -15,6 +15,7 @@ from effective_sparsity.connectivity.orders import Order
 from effective_sparsity.connectivity.signature import Shapes, Signature
 from effective_sparsity.connectivity.tensors import (
     as_array,
+    check_apart,
     given,
     keys_of,
     live_masks,
@@ -151,10 +152,10 @@ class Connectivity:
         }
 
     def effective_scores(
-        self, scores: "Mapping[str, Given]", *, live_inputs=None, live_outputs=None
+        self, scores: "Mapping[str, Given]", *, live_inputs=None, live_outputs=None, overwrite: bool = False
     ) -> "dict[str, Given]":
         """See `effective_scores`."""
-        return self._effective(given(scores), live_inputs, live_outputs)
+        return self._effective(given(scores), live_inputs, live_outputs, overwrite)
 
     def effective_masks(
         self, masks: "Mapping[str, Given] | None" = None, *, live_inputs=None, live_outputs=None
@@ -163,13 +164,17 @@ class Connectivity:
         kept = masks_of(self.masks() if masks is None else masks)
         return self._effective(kept, live_inputs, live_outputs)
 
-    def _effective(self, scores: "dict[str, Given]", live_inputs, live_outputs) -> "dict[str, Given]":
+    def _effective(
+        self, scores: "dict[str, Given]", live_inputs, live_outputs, overwrite: bool = False
+    ) -> "dict[str, Given]":
         order = self.check(scores)
         sources = live_masks("live_inputs", live_inputs, self.input_shapes)
         targets = live_masks("live_outputs", live_outputs, self.output_shapes)
         names = {name: self.signature.canonical(name) for name in scores}
-        keys = {names[name]: keys_of(score, order) for name, score in scores.items()}
-        effective = self.graph.effective(order, keys, sources, targets)
+        if overwrite:
+            check_apart(scores)
+        keys = {names[name]: keys_of(score, order, overwrite) for name, score in scores.items()}
+        effective = self.graph.effective(order, keys, sources, targets, overwrite)
         return {name: scores_of(effective.pop(names[name]), order, score) for name, score in scores.items()}
 
     def log10_paths(self, masks: "Mapping[str, Given]") -> float:
@@ -246,7 +251,13 @@ def _holds_nan(score: Any) -> bool:
 
 
 def effective_scores(
-    model: "nn.Module", scores: "Mapping[str, Given]", inputs, *, live_inputs=None, live_outputs=None
+    model: "nn.Module",
+    scores: "Mapping[str, Given]",
+    inputs,
+    *,
+    live_inputs=None,
+    live_outputs=None,
+    overwrite: bool = False,
 ) -> "dict[str, Given]":
     """The largest threshold at which each weight is active, for all weights in one pass.
 
@@ -266,6 +277,8 @@ def effective_scores(
         live_inputs, live_outputs: where paths begin and end: boolean arrays of the shape of the input and of
             the output, batch included or not; for several inputs or outputs a sequence or a dict of them by
             name. By default everywhere.
+        overwrite: whether the result may be written over the scores, which saves a copy of them. They are
+            lost then, whether or not they became the result. No two of them may share memory.
 
     Returns:
         The effective scores in the same form, never above the scores. A weight that is on no path even when
@@ -281,7 +294,9 @@ def effective_scores(
         widest path form is proven in docs/effective-sparsity.md.
     """
     connectivity = Connectivity(model, inputs)
-    return connectivity.effective_scores(scores, live_inputs=live_inputs, live_outputs=live_outputs)
+    return connectivity.effective_scores(
+        scores, live_inputs=live_inputs, live_outputs=live_outputs, overwrite=overwrite
+    )
 
 
 def effective_masks(

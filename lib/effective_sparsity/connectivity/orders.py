@@ -67,23 +67,31 @@ class Order(Semiring):
         """Whether the scores are floating point numbers."""
         return self.scores in _BITS_OF_INFINITY
 
-    def encode(self, bits: np.ndarray) -> np.ndarray:
+    def encode(self, bits: np.ndarray, overwrite: bool = False) -> np.ndarray:
         """Keys of scores, which are given as integers of the same bits: a < b if and only if the keys are so.
 
         Scores must not be NaN. Keys may share memory with the scores.
+
+        Args:
+            overwrite: whether the scores may be overwritten by their keys.
         """
-        keys = self.decode(bits)
-        if keys is not bits:
-            keys[keys == -1] = 0  # 0.0 == -0.0: equal scores, equal keys
+        if not self._has_negative_floats(bits):
+            return bits
+        keys = self._turned(bits, bits if overwrite else None)
+        keys[keys == -1] = 0  # 0.0 == -0.0: equal scores, equal keys
         return keys
 
     def decode(self, keys: np.ndarray) -> np.ndarray:
-        """The inverse of `encode`."""
-        if not self.floating or keys.min(initial=0) >= 0:
-            return keys
+        """The inverse of `encode`; overwrites the keys."""
+        return self._turned(keys, keys) if self._has_negative_floats(keys) else keys
+
+    def _has_negative_floats(self, keys: np.ndarray) -> bool:
+        return self.floating and keys.min(initial=0) < 0
+
+    def _turned(self, keys: np.ndarray, out: np.ndarray | None) -> np.ndarray:
         # IEEE numbers are sign and magnitude: as integers the negative ones run backwards. Flipping their
         # other bits turns them round, and flipping them again turns them back.
         limits = np.iinfo(self.keys)
         flips = keys >> (limits.bits - 1)
         flips &= self.keys.type(limits.max)
-        return np.bitwise_xor(keys, flips, out=flips)
+        return np.bitwise_xor(keys, flips, out=flips if out is None else out)

@@ -1,9 +1,11 @@
 """Scores and masks as they are given: NumPy arrays, which never import PyTorch, or PyTorch tensors."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from effective_sparsity.connectivity.orders import Order
 from effective_sparsity.errors import UserError
@@ -119,18 +121,33 @@ def _boolean(name: str, mask: "Given") -> "Given":
     return kept
 
 
-def keys_of(scores: "Given", order: Order) -> np.ndarray:
-    """The keys of scores; they may share memory with the scores."""
+def keys_of(scores: "Given", order: Order, overwrite: bool = False) -> np.ndarray:
+    """The keys of scores; they may share memory with the scores.
+
+    Args:
+        overwrite: whether they may be written over the scores.
+    """
     if isinstance(scores, np.ndarray):
-        return order.encode(np.asarray(scores, order="C").view(order.keys))
+        array = np.require(scores, requirements=["C", "W"] if overwrite else "C")
+        return order.encode(array.view(order.keys), overwrite)
     import torch
 
     bits = scores.detach().cpu().contiguous().view(getattr(torch, order.keys.name))
-    return order.encode(bits.numpy())
+    return order.encode(bits.numpy(), overwrite)
+
+
+def check_apart(scores: "Mapping[str, Given]") -> None:
+    """Raise UserError if scores of two weights share memory."""
+    spans = sorted((*_span(score), name) for name, score in scores.items() if 0 not in score.shape)
+    for (_, end, name), (start, _, other) in pairwise(spans):
+        if start < end:
+            raise UserError(
+                f"scores of {name!r} and {other!r} share memory; give each its own, or do not overwrite them"
+            )
 
 
 def scores_of(keys: np.ndarray, order: Order, like: "Given") -> "Given":
-    """The scores of keys, as an array or as a tensor on the same device; they may share memory."""
+    """The scores of keys, as an array or as a tensor on the same device; the keys are lost."""
     bits = order.decode(keys)
     if isinstance(like, np.ndarray):
         return bits.view(order.scores)
@@ -142,6 +159,14 @@ def scores_of(keys: np.ndarray, order: Order, like: "Given") -> "Given":
 def as_array(mask: "Given") -> np.ndarray:
     """A mask as an array."""
     return mask if isinstance(mask, np.ndarray) else mask.detach().cpu().numpy()
+
+
+def _span(scores: "Given") -> tuple[int, int]:
+    """Where their memory begins and ends."""
+    if isinstance(scores, np.ndarray):
+        return byte_bounds(scores)
+    last = sum((size - 1) * stride for size, stride in zip(scores.shape, scores.stride(), strict=True))
+    return scores.data_ptr(), scores.data_ptr() + (last + 1) * scores.element_size()
 
 
 def _tensor(name: str, scores) -> "Tensor":
