@@ -155,6 +155,14 @@ CASES = {
     "scatter_add": (lambda x: x.scatter_add(2, INDEX, x[:, :, :2].flip(1)), ROWS),
     "scatter_reduce": (lambda x: torch.zeros_like(x).scatter_reduce(2, INDEX, x[:, :, 1:], "sum"), ROWS),
     "scatter": (lambda x: x.scatter(2, INDEX[:, :1], 2 * x[:, :1, 1:]), ROWS),
+    "scatter_reduce in place of what was there": (
+        lambda x: x.scatter_reduce(2, INDEX, x[:, :, 1:], "sum", include_self=False),
+        ROWS,
+    ),
+    "index_reduce in place of what was there": (
+        lambda x: x.index_reduce(2, torch.tensor([2, 2]), x[:, :, :2], "mean", include_self=False),
+        ROWS,
+    ),
     "index_add": (lambda x: x.index_add(2, torch.tensor([2, 2]), x[:, :, :2]), ROWS),
     "add at an index": (
         lambda x: x.index_put((torch.tensor([0, 0]), torch.tensor([1, 1])), x[0], accumulate=True),
@@ -303,10 +311,26 @@ def test_paths_follow_the_jacobian(name):
             ROWS,
         ),
         (
+            lambda x: torch.zeros(3, 4).index_put((x[0, 0] > 1, x[0, 1, :1].long()), torch.tensor(1.0)),
+            lambda x: (x[0, 0].sum() + x[0, 1, 0]).expand(3, 4),
+            ROWS,
+        ),
+        (
+            lambda x: torch.zeros(3, 4).index_put((torch.arange(3) > 1, x[0, 0, :1].long()), torch.ones(1)),
+            lambda x: x[0, 0, 0].expand(3, 4),
+            ROWS,
+        ),
+        (
             lambda x: torch.zeros_like(x).scatter_add(2, INDEX, x),
             lambda x: torch.zeros_like(x).scatter_add(2, INDEX, x[:, :, :2]),
             ROWS,
         ),
+        (
+            lambda x: x.scatter(2, INDEX, x[:, :, 1:], reduce="add"),
+            lambda x: x.scatter_add(2, INDEX, x[:, :, 1:]),
+            ROWS,
+        ),
+        (lambda x: x.scatter(2, INDEX[:, :1], 2.0, reduce="multiply"), lambda x: x, ROWS),
         (lambda x: (i := x[0].long()).gather(1, i) * 1.0, lambda x: x[0].sum(1, keepdim=True) + x[0], ROWS),
         (
             lambda x: torch.zeros(1, 2, 4).scatter_add(2, x.long(), torch.ones(1, 2, 3)),

@@ -105,12 +105,14 @@ def _index_put(graph: Draft, call: Call) -> Value:
     if any(index is None for index in indices):
         raise UserError("it writes at indices that depend on the input, behind dimensions that it leaves out")
     terms = [call["self"]] if varies(call["self"]) else []
-    mask = call.tensors["indices"][0]
-    if mask.dtype == torch.bool and call.tensors["values"].numel() == 1:
+    given = call.tensors["indices"]
+    if len(given) == 1 and given[0].dtype == torch.bool and call.tensors["values"].numel() == 1:
+        mask = given[0]
         terms += [call["values"]] if varies(call["values"]) else []
         terms.append(graph.reshape(indices[0], (*mask.shape, *(1,) * (len(call.shape) - mask.ndim))))
         return graph.unite(terms, call.shape)
-    behind = len(call.shape) - len(indices)  # dimensions of the values that stay what they are
+    indexed = sum(index.ndim if index.dtype == torch.bool else 1 for index in given)
+    behind = len(call.shape) - indexed  # dimensions of the values that stay what they are
     if varies(call["values"]):
         rank = len(call["values"].shape)
         terms.append(graph.reduce(call["values"], range(max(rank - behind, 0)), keepdim=False))

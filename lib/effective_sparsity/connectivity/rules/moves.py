@@ -47,6 +47,8 @@ def _move(graph: Draft, call: Call) -> Value | list[Value]:
     others = {argument: given for argument, given in call.arguments.items() if argument not in moved}
     if any(map(varies, leaves(others))):
         return _by_input(graph, call)
+    if call.get("reduce"):  # of scatter
+        return _scatter_add(graph, call)
     if call.get("accumulate"):
         indices = [slice(None) if index is None else index.cpu() for index in call.tensors["indices"]]
         return _add_up(graph, call, call["values"], numbered(call.shape)[0][tuple(indices)])
@@ -130,7 +132,7 @@ def _fold(graph: Draft, call: Call) -> Value:
 def _scatter_add(graph: Draft, call: Call) -> Value | list[Value]:
     if varies(call["index"]):
         return _by_input(graph, call)
-    source, index = call["src"], call.tensors["index"].cpu()
+    source, index = call.get("src"), call.tensors["index"].cpu()
     if varies(source) and source.shape != tuple(index.shape):  # more of the source than indices is not read
         (elements,) = numbered(source.shape)
         source = graph.rearrange([source], elements[tuple(map(slice, index.shape))])
@@ -146,8 +148,11 @@ def _index_add(graph: Draft, call: Call) -> Value | list[Value]:
 
 
 def _add_up(graph: Draft, call: Call, source, places: Tensor) -> Value:
-    """Elements of the source are added to those of the operand, at the numbers of these."""
+    """Elements of the source are added to those of the operand, at the numbers of these, or replace them."""
     terms = [call["self"]] if varies(call["self"]) else []
+    if terms and not call.get("include_self", True):
+        (kept,) = numbered(call.shape)
+        terms = [graph.rearrange(terms, kept.masked_fill(torch.isin(kept, places), 0))]
     if varies(source):
         terms.append(_accumulate(graph, source, call.shape, places.expand(source.shape)))
     return graph.unite(terms, call.shape)
