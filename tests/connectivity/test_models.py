@@ -290,6 +290,24 @@ def test_paths_begin_and_end_where_the_caller_says(live, expected):
     assert [mask.astype(int).tolist() for mask in active.values()] == expected
 
 
+class Twice(nn.Module):
+    """One tensor as two outputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(1, 3)
+
+    def forward(self, x):
+        logits = self.fc(x)
+        return {"logits": logits, "again": logits}
+
+
+def test_paths_end_at_either_of_two_outputs_that_are_one_tensor():
+    live = {"logits": [True, False, False], "again": [False, True, False]}
+    active = es.effective_masks(Twice(), inputs=(1,), live_outputs=live)
+    assert active["fc.weight"].tolist() == [[True], [True], [False]]
+
+
 @pytest.mark.parametrize(
     ("live", "message"),
     [
@@ -306,6 +324,7 @@ def test_live_arrays_that_do_not_fit_are_refused(live, message):
 def test_live_inputs_are_those_that_vary_over_samples():
     samples = np.array([[[0.1, 1.0, 5.0]], [[0.1, 1.2, 9.0]], [[0.1, 1.0, 7.0]]], np.float32)
     assert es.live_inputs(samples).tolist() == [[False, True, True]]
+    assert es.live_inputs(samples.tolist()).tolist() == [[False, True, True]]
     assert es.live_inputs(torch.from_numpy(samples), deviation=0.5).tolist() == [[False, False, True]]
     many = np.random.default_rng(0).integers(0, 256, (5000, 2, 900), np.uint8)  # several blocks of float64
     expected = many.astype(float).std(0)

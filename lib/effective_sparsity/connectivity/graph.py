@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import ClassVar
 
 import numpy as np
@@ -172,10 +173,12 @@ class Graph:
 
     def _ends(self, semiring: Semiring, values: tuple[int, ...], live: Live) -> dict:
         """Paths where they begin or end, none elsewhere."""
-        ends = {value: semiring.full(self.shapes[value], semiring.always) for value in values}
-        for value, mask in zip(values, live, strict=False):
+        ends: dict[int, np.ndarray] = {}
+        for value, mask in zip_longest(values, live):
+            here = semiring.full(self.shapes[value], semiring.always)
             if mask is not None:
-                ends[value][~np.broadcast_to(mask, self.shapes[value])] = semiring.never
+                here[~np.broadcast_to(mask, here.shape)] = semiring.never
+            ends[value] = np.maximum(ends[value], here) if value in ends else here  # one value, two outputs
         return ends
 
     def _forward(self, semiring: Semiring, keys: Keys, live: Live) -> dict[int, np.ndarray]:
