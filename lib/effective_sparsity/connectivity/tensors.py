@@ -38,7 +38,7 @@ def live_inputs(samples: "Given", deviation: float = 0.0) -> np.ndarray:
     """Which elements of the input vary over samples.
 
     Args:
-        samples: array or tensor, shape (samples, ...).
+        samples: array, tensor or nested lists, shape (samples, ...).
         deviation: bound on the standard deviation, at least 0; with 0 an element is live if it varies at all.
 
     Returns:
@@ -83,7 +83,7 @@ def live_masks(argument: str, live, shapes: dict[str, tuple[int, ...]]) -> list[
     if live is None:
         return []
     if len(shapes) == 1 and not isinstance(live, Mapping):
-        live = [live if hasattr(live, "dtype") else np.asarray(live)]
+        live = [live]
     if isinstance(live, Mapping):
         if unknown := [name for name in live if name not in shapes]:
             raise UserError(f"{argument} names {unknown[0]!r}; there are {', '.join(shapes)}")
@@ -92,7 +92,7 @@ def live_masks(argument: str, live, shapes: dict[str, tuple[int, ...]]) -> list[
         raise UserError(f"{argument} holds {len(live)} arrays for {', '.join(shapes)}; give one for each")
     masks: list[np.ndarray | None] = []
     for mask, (name, shape) in zip(live, shapes.items(), strict=True):
-        array = None if mask is None else as_array(mask if hasattr(mask, "dtype") else np.asarray(mask))
+        array = None if mask is None else as_array(mask)
         if array is not None and (array.dtype != bool or array.shape not in (shape, shape[1:])):
             raise UserError(
                 f"{argument} of {name} is {array.dtype} {array.shape}; give bool of shape {shape[1:]}"
@@ -157,8 +157,8 @@ def scores_of(keys: np.ndarray, order: Order, like: "Given") -> "Given":
 
 
 def as_array(mask: "Given") -> np.ndarray:
-    """A mask as an array."""
-    return mask if isinstance(mask, np.ndarray) else mask.detach().cpu().numpy()
+    """A tensor, or nested lists, as an array."""
+    return mask.detach().cpu().numpy() if hasattr(mask, "detach") else np.asarray(mask)
 
 
 def _span(scores: "Given") -> tuple[int, int]:
