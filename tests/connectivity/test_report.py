@@ -107,7 +107,7 @@ def test_report_prints_what_is_kept_and_what_is_active():
         "0.weight  2x1x3x3       18     9       0       2        inf",
         "4.weight      2x8       16     0       0     inf        inf",
         "total                   34     9       0   3.778        inf",
-        "FLOPs per sample: 176 dense, 0 effective; bytes: 192, 8 compacted",
+        "FLOPs of the example: 176 dense, 0 effective; bytes: 192, 8 compacted",
         "the network is disconnected: nothing is left of 4.weight",
     ]
 

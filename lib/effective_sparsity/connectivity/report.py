@@ -56,14 +56,14 @@ def sparsity_report(
         layer (parameter name), shape, n_weights,
         n_kept, n_active, direct_sparsity and effective_sparsity (fractions), direct_compression and
         effective_compression (infinite where nothing is left), flops, direct_flops and effective_flops:
-        floating point operations for one sample, two per multiplication with a weight, of all weights, of the
-        kept and of the active ones. A weight of a convolution counts once per output position, padding
-        included. live_inputs and live_outputs are the units with an active weight on that side of the layer;
-        parameters, bytes, compact_parameters, compact_flops and compact_bytes count what the layer has, and
-        what `effective_sparsity.compact` leaves of it (NaN if the model cannot be compacted). In the total
-        they count the whole model, and bytes its buffers too. ``attrs["notes"]`` of the table lists, in
-        sentences, weights that the input never meets, and for a collapsed network the layers that were
-        emptied.
+        floating point operations of the example (of one sample where a shape is given), two per
+        multiplication with a weight, of all weights, of the kept and of the active ones. A weight of a
+        convolution counts once per output position, padding included. live_inputs and live_outputs are the
+        units with an active weight on that side of the layer; parameters, bytes, compact_parameters,
+        compact_flops and compact_bytes count what the layer has, and what `effective_sparsity.compact`
+        leaves of it (NaN if the model cannot be compacted). In the total they count the whole model, and
+        bytes its buffers too. ``attrs["notes"]`` of the table lists, in sentences, weights that the input
+        never meets, and for a collapsed network the layers that were emptied.
 
     Raises:
         UserError: as for `effective_sparsity.effective_masks`.
@@ -77,7 +77,7 @@ def sparsity_report(
         0.weight    2x2        4     4       2       1          2
         2.weight    1x2        2     1       1       2          2
         total                  6     5       3     1.2          2
-        FLOPs per sample: 12 dense, 6 effective; bytes: 36, 20 compacted
+        FLOPs of the example: 12 dense, 6 effective; bytes: 36, 20 compacted
     """
     import pandas  # here, because most uses of connectivity need no tables
 

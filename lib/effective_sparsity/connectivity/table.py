@@ -41,7 +41,7 @@ def _lines(report: pandas.DataFrame) -> list[str]:
 
 
 def _summary(total: pandas.Series) -> str:
-    text = f"FLOPs per sample: {total['flops']:,.4g} dense, {total['effective_flops']:,.4g} effective"
+    text = f"FLOPs of the example: {total['flops']:,.4g} dense, {total['effective_flops']:,.4g} effective"
     if total["compact_bytes"] == total["compact_bytes"]:  # not NaN: it can be compacted
         text += f"; bytes: {total['bytes']:,.0f}, {total['compact_bytes']:,.0f} compacted"
     return text
